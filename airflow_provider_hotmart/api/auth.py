@@ -1,0 +1,89 @@
+"""The access token: fetched once per process and credential, reused until shortly before it expires."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from airflow_provider_hotmart.api.clock import Clock
+
+#: Ask for a new token so many seconds before the old one expires.
+MARGIN = 300.0
+
+
+@dataclass(frozen=True)
+class Token:
+    """
+    What the token host hands out.
+
+    :param value: opaque; sent back verbatim, URL-encoded characters and all.
+    :param lifetime: seconds from now.
+    """
+
+    value: str
+    lifetime: float
+
+    def __repr__(self) -> str:
+        return "Token(***)"
+
+
+class TokenCache:
+    """
+    The token of one credential.
+
+    Threads that need a token at the same time wait for the one that fetches it: the token host throttles.
+
+    :param clock: the passing of time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: str | None = None
+        self._expires = 0.0
+
+    def get(self, fetch: Callable[[], Token]) -> str:
+        """
+        The token, fetched when there is none that will last.
+
+        :param fetch: asks the token host.
+        """
+        with self._lock:
+            if self._token is None or self._clock.monotonic() >= self._expires:
+                return self._renew(fetch)
+            return self._token
+
+    def replace(self, refused: str, fetch: Callable[[], Token]) -> str:
+        """
+        A token other than one that Hotmart refused; fetched only once however many threads were refused.
+
+        :param refused: the token that was sent.
+        :param fetch: asks the token host.
+        """
+        with self._lock:
+            if self._token is None or self._token == refused:
+                self._token = None
+                return self._renew(fetch)
+            return self._token
+
+    def _renew(self, fetch: Callable[[], Token]) -> str:
+        token = fetch()
+        self._token = token.value
+        self._expires = self._clock.monotonic() + max(token.lifetime - MARGIN, token.lifetime / 2)
+        return token.value
+
+
+_caches: dict[Hashable, TokenCache] = {}
+_caches_lock = threading.Lock()
+
+
+def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
+    """
+    The one token cache of a credential in this process.
+
+    :param credential: what tells credentials apart.
+    :param clock: the passing of time.
+    """
+    with _caches_lock:
+        return _caches.setdefault((credential, clock), TokenCache(clock))

@@ -1,0 +1,212 @@
+"""Reads the query of an API call, as strictly as the service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from airflow_provider_hotmart.api.vocabulary import SaleStatus
+from airflow_provider_hotmart.emulator.answers import read_page_token
+from airflow_provider_hotmart.emulator.lives import DAY
+from airflow_provider_hotmart.emulator.quirks import Quirks
+
+MOST_ROWS = 500
+USUAL_ROWS = 50
+#: What is listed when neither a status nor a transaction is asked for.
+USUAL_STATUSES = frozenset({SaleStatus.APPROVED, SaleStatus.COMPLETE})
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+Params = Mapping[str, Sequence[str]]
+
+
+class RequestError(Exception):
+    """
+    The call is answered with an error status.
+
+    :param error: Hotmart's name of the error
+    :param text: what is wrong
+    :param status: HTTP status
+    """
+
+    def __init__(self, error: str, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.error = error
+        self.text = text
+        self.status = status
+
+
+def check_names(params: Params, known: Sequence[str]) -> None:
+    """
+    Refuse parameters that the endpoint does not have.
+
+    :param params: of the call
+    :param known: that it has
+    """
+    for name in params:
+        if name not in known:
+            raise RequestError("invalid_parameter", f"Unknown parameter: {name}")
+
+
+def one(params: Params, name: str) -> str | None:
+    """
+    The value of a parameter that has one; None: it was not sent.
+
+    :param params: of the call
+    :param name: of the parameter
+    """
+    values = params.get(name, [])
+    if len(values) > 1:
+        raise RequestError("invalid_parameter", f"Parameter {name} was sent more than once")
+    if values and not values[0]:
+        raise RequestError("invalid_value_parameter", f"Parameter {name} is empty")
+    return values[0] if values else None
+
+
+def number(params: Params, name: str) -> int | None:
+    """
+    The value of a whole number; None: it was not sent.
+
+    :param params: of the call
+    :param name: of the parameter
+    """
+    text = one(params, name)
+    return None if text is None else _to_number(text, name)
+
+
+def several(params: Params, name: str, way: str) -> list[str] | None:
+    """
+    The values of a parameter that may have several; None: it was not sent.
+
+    :param params: of the call
+    :param name: of the parameter
+    :param way: "repeat", "comma", "last" or "error"
+    """
+    values = list(params.get(name, []))
+    if not values:
+        return None
+    if way in ("repeat", "error") and any("," in value for value in values):
+        raise RequestError("invalid_parameter", f"Parameter {name} has an invalid value: {','.join(values)}")
+    if way == "error" and len(values) > 1:
+        raise RequestError("invalid_parameter", f"Parameter {name} was sent more than once")
+    if way != "repeat":
+        values = values[-1].split(",") if way == "comma" else values[-1:]
+    if not all(values):
+        raise RequestError("invalid_value_parameter", f"Parameter {name} is empty")
+    return values
+
+
+def numbers(params: Params, name: str, way: str) -> frozenset[int] | None:
+    """
+    The values of a whole number that may have several; None: it was not sent.
+
+    :param params: of the call
+    :param name: of the parameter
+    :param way: as in ``several``
+    """
+    texts = several(params, name, way)
+    return None if texts is None else frozenset(_to_number(text, name) for text in texts)
+
+
+def statuses(params: Params, quirks: Quirks) -> frozenset[SaleStatus] | None:
+    """
+    The states that are asked for; None: all.
+
+    :param params: of the call
+    :param quirks: which names are accepted
+    """
+    texts = several(params, "transaction_status", quirks.several_values)
+    if texts is None:
+        return None if "transaction" in params else USUAL_STATUSES
+    found: set[SaleStatus] = set()
+    for text in texts:
+        if text not in accepted_statuses(quirks):
+            raise RequestError("invalid_parameter", f"Parameter transaction_status has an invalid value: {text}")
+        found.add(SaleStatus.PROTESTED if text == SaleStatus.DISPUTE else SaleStatus(text))
+    return frozenset(found)
+
+
+def accepted_statuses(quirks: Quirks) -> list[str]:
+    """
+    The names of statuses that are not answered 400.
+
+    :param quirks: which of PROTESTED and DISPUTE is one
+    """
+    refused = {"both": None, "protested": SaleStatus.DISPUTE, "dispute": SaleStatus.PROTESTED}[quirks.protested]
+    return [status.value for status in SaleStatus if status is not refused]
+
+
+def window(params: Params, quirks: Quirks, now: float) -> tuple[int | None, int | None]:
+    """
+    The first second inside and the first second outside of what is asked for; None: no bound.
+
+    :param params: of the call
+    :param quirks: how bounds are understood
+    :param now: epoch seconds
+    """
+    start, end = number(params, "start_date"), number(params, "end_date")
+    if (start is None) != (end is None) and quirks.single_bound != "open":
+        if quirks.single_bound == "error":
+            raise RequestError("invalid_parameter", "start_date and end_date must be sent together")
+        start = end = None
+    if start is None and end is None and "transaction" not in params and quirks.no_bound == "last_30_days":
+        start, end = int((now - 30 * DAY) * 1000), int(now * 1000)
+    if start is not None and end is not None and start > end:
+        raise RequestError("invalid_parameter", "start_date is after end_date")
+    if "transaction" not in params:
+        _check_width(start, end, quirks.too_wide)
+    # Sales are dated in whole seconds: so is the comparison.
+    low = None if start is None else -(-start // 1000) if quirks.start_inclusive else start // 1000 + 1
+    high = None if end is None else end // 1000 + 1 if quirks.end_inclusive else -(-end // 1000)
+    return low, high
+
+
+def _check_width(start: int | None, end: int | None, most: timedelta | None) -> None:
+    if most is None:
+        return
+    if start is None or end is None or timedelta(milliseconds=end - start) > most:
+        raise RequestError("internal_server_error", "The query took too long", 502)
+
+
+def rows(params: Params) -> int:
+    """
+    How many items the client wants on a page.
+
+    :param params: of the call
+    """
+    wanted = number(params, "max_results")
+    if wanted is not None and wanted < 1:
+        raise RequestError("invalid_value_parameter", f"Parameter max_results has an invalid value: {wanted}")
+    return min(wanted or USUAL_ROWS, MOST_ROWS)
+
+
+def page(params: Params, most: int) -> tuple[int, str | None]:
+    """
+    Number of the page that is asked for, from 1, and the token that asks for it.
+
+    :param params: of the call
+    :param most: items on a page; a token made for another number is refused
+    """
+    if "page_token" not in params:
+        return 1, None
+    token = params["page_token"][-1]
+    content = read_page_token(token)
+    if content is None or content[1] != most:
+        raise RequestError("invalid_token", "The page token is invalid")
+    return content[0], token
+
+
+def paths(params: Params) -> list[list[str]] | None:
+    """
+    The paths of ``select``, each as its keys; None: it was not sent.
+
+    :param params: of the call
+    """
+    text = one(params, "select")
+    return None if text is None else [path.strip().split(".") for path in text.split(",")]
+
+
+def _to_number(text: str, name: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise RequestError("invalid_value_parameter", f"Parameter {name} must be a whole number")
+    return int(text)

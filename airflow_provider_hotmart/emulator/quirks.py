@@ -1,0 +1,96 @@
+"""Switches for what nobody outside Hotmart knows about its API, so that a client is tried both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_type_hints
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "date_filter": "date that start_date and end_date filter; without an approval the order date counts",
+        "start_inclusive": "a sale dated exactly start_date is listed",
+        "end_inclusive": "a sale dated exactly end_date is listed",
+        "single_bound": "start_date or end_date alone: half open, ignored, or 400",
+        "no_bound": "what is listed without start_date and end_date",
+        "several_values": "several values in one call: repeated keys, commas, the last one counts, or 400",
+        "empty_shape": "body of an empty result: with items, page_info alone, or {}",
+        "last_page_token": "next_page_token on the last page",
+        "total_results": "sales pages carry total_results",
+        "wrong_credential": "error of a wrong client id or secret",
+        "no_permission_status": "status of a credential that has no right to the API",
+        "protested": "accepted names of the state PROTESTED, also called DISPUTE",
+        "shuffle_keys": "the order of keys within objects changes from call to call",
+        "error_text": "key of the text in an error body",
+        "order": "order of sales: newest first, or arbitrary but stable",
+        "missing_values": "how a value that is not there looks",
+        "rate_window": "the call budget refills with the clock's minute, or slides",
+        "rate_headers": "headers about the call budget: all five, none, or Retry-After alone on a 429",
+        "unexpected_headers": "request headers beyond the plain ones are ignored, or answered 400",
+        "content_encoding": "gzip is used when the client accepts it",
+        "too_wide": "windows wider than this are answered 502, as slow queries are; None: no limit",
+    }
+)
+
+
+@dataclass
+class Quirks:
+    """
+    How the emulator behaves where Hotmart's documentation is silent. May be changed while it runs.
+
+    The fields are explained in ``MEANINGS``; ``too_wide`` is a ``timedelta`` or None. A value or a name that
+    does not exist is refused, because a misspelt switch would quietly test nothing.
+    """
+
+    date_filter: Literal["order", "approval"] = "order"
+    start_inclusive: bool = True
+    end_inclusive: bool = True
+    single_bound: Literal["open", "ignored", "error"] = "open"
+    no_bound: Literal["last_30_days", "everything"] = "last_30_days"
+    several_values: Literal["repeat", "comma", "last", "error"] = "repeat"
+    empty_shape: Literal["items", "no_items", "object"] = "items"
+    last_page_token: Literal["absent", "null", "empty"] = "absent"  # noqa: S105
+    total_results: bool = True
+    wrong_credential: Literal["invalid_client", "unauthorized"] = "invalid_client"
+    no_permission_status: Literal[403, 401] = 403
+    protested: Literal["both", "protested", "dispute"] = "both"
+    shuffle_keys: bool = False
+    error_text: Literal["error_description", "message"] = "error_description"
+    order: Literal["date", "arbitrary"] = "date"
+    missing_values: Literal["mixed", "absent", "blank", "null"] = "mixed"
+    rate_window: Literal["fixed", "sliding"] = "fixed"
+    rate_headers: Literal["all", "none", "retry_after"] = "all"
+    unexpected_headers: Literal["ignored", "error"] = "ignored"
+    content_encoding: Literal["identity", "gzip"] = "identity"
+    too_wide: timedelta | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in MEANINGS:
+            raise AttributeError(f"no such quirk: {name}; there are {', '.join(MEANINGS)}")
+        if name == "too_wide":
+            if value is not None and not isinstance(value, timedelta):
+                raise ValueError(f"too_wide must be a timedelta or None, not {value!r}")
+        elif not any(value is choice or value == choice for choice in _CHOICES[name]):
+            raise ValueError(f"{name} must be one of {_CHOICES[name]}, not {value!r}")
+        super().__setattr__(name, value)
+
+    @classmethod
+    def choices(cls) -> dict[str, list[Any]]:
+        """All values of every switch, the default first. ``too_wide`` is no switch and is left out."""
+        return {name: list(values) for name, values in _CHOICES.items()}
+
+
+def _choices() -> dict[str, list[Any]]:
+    """Read the values of every switch from its annotation."""
+    found: dict[str, list[Any]] = {}
+    for name, hint in get_type_hints(Quirks).items():
+        if name != "too_wide":
+            default = getattr(Quirks, name)
+            values = [False, True] if hint is bool else list(get_args(hint))
+            found[name] = sorted(values, key=lambda value: value != default)
+    return found
+
+
+_CHOICES = _choices()

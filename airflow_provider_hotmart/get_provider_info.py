@@ -1,0 +1,125 @@
+"""
+The provider's metadata: plain data.
+
+Airflow loads this module while it starts, in every one of its processes, so it imports nothing.
+
+The form of the ``hotmart`` connection is described here once. Airflow 3.2 and later build it from
+``conn-fields`` and ``ui-field-behaviour``; for older versions the hook derives its form widgets from the
+same data.
+"""
+
+
+def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise type takes an import
+    """Return the provider's metadata, as a new dict on every call."""
+    return {
+        "package-name": "airflow-provider-hotmart",
+        "name": "Hotmart",
+        "description": "`Hotmart <https://hotmart.com/>`__: products and sales participants.\n",
+        "integrations": [
+            {
+                "integration-name": "Hotmart",
+                "external-doc-url": "https://developers.hotmart.com/docs/en/",
+                "tags": ["service"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "Hotmart",
+                "python-modules": ["airflow_provider_hotmart.operators.hotmart"],
+            }
+        ],
+        "hooks": [
+            {
+                "integration-name": "Hotmart",
+                "python-modules": ["airflow_provider_hotmart.hooks.hotmart"],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "hotmart",
+                "hook-class-name": "airflow_provider_hotmart.hooks.hotmart.HotmartHook",
+                "hook-name": "Hotmart",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {
+                        "login": "Client ID",
+                        "password": "Client Secret",
+                        "host": "Base URL",
+                    },
+                    "placeholders": {
+                        "login": "The Client ID of the credential: Hotmart > Tools > Hotmart credentials",
+                        "password": "The Client Secret of the same credential",
+                        "host": "Leave empty for Hotmart itself; set it for an emulator or a proxy",
+                        "extra": "{}",
+                        "environment": "production",
+                        "basic_token": "Leave empty: it is derived from Client ID and Client Secret",
+                        "token_url": "https://api-sec-vlc.hotmart.com/security/oauth/token",
+                        "timeout": "60",
+                        "max_retries": "5",
+                        "max_rate_limit_wait": "120",
+                        "max_parallel_calls": "8",
+                        "calls_per_minute": "No limit of its own",
+                    },
+                },
+                "conn-fields": {
+                    "environment": {
+                        "label": "Environment",
+                        "description": (
+                            "Which Hotmart to call: production, or the sandbox, "
+                            "which needs a credential that was created as a sandbox credential."
+                        ),
+                        "schema": {
+                            "type": ["string", "null"],
+                            "enum": ["production", "sandbox"],
+                            "default": "production",
+                        },
+                    },
+                    "basic_token": {
+                        "label": "Basic token",
+                        "description": (
+                            "Optional. The third value of the credential, with or without 'Basic ' in front. "
+                            "It follows from Client ID and Client Secret, and has to agree with them."
+                        ),
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "token_url": {
+                        "label": "Token URL",
+                        "description": (
+                            "Optional. Where to ask for the access token, if not at Hotmart's own address."
+                        ),
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "timeout": {
+                        "label": "Timeout",
+                        "description": "Seconds to wait for an answer to one call.",
+                        "schema": {"type": ["number", "null"], "default": 60, "minimum": 1},
+                    },
+                    "max_retries": {
+                        "label": "Retries",
+                        "description": "How often one call is repeated when Hotmart or the network fails.",
+                        "schema": {"type": ["integer", "null"], "default": 5, "minimum": 0},
+                    },
+                    "max_rate_limit_wait": {
+                        "label": "Longest wait for the rate limit",
+                        "description": (
+                            "Seconds. When Hotmart asks for a longer wait than this, the task fails instead of waiting."
+                        ),
+                        "schema": {"type": ["number", "null"], "default": 120, "minimum": 0},
+                    },
+                    "max_parallel_calls": {
+                        "label": "Parallel calls",
+                        "description": "How many calls one task makes at the same time, at most.",
+                        "schema": {"type": ["integer", "null"], "default": 8, "minimum": 1},
+                    },
+                    "calls_per_minute": {
+                        "label": "Calls per minute",
+                        "description": (
+                            "Optional. At most this many calls a minute, "
+                            "to leave room for other integrations of the same account."
+                        ),
+                        "schema": {"type": ["integer", "null"], "minimum": 1},
+                    },
+                },
+            }
+        ],
+    }

@@ -1,0 +1,238 @@
+"""From an Airflow connection to Hotmart."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_hotmart.api.answers import NotJsonError
+from airflow_provider_hotmart.api.client import HotmartClient
+from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.errors import (
+    HotmartAuthError,
+    HotmartConfigError,
+    HotmartError,
+    HotmartPermissionError,
+    HotmartTransportError,
+)
+from airflow_provider_hotmart.api.transport import UnknownHostError
+from airflow_provider_hotmart.get_provider_info import get_provider_info
+
+
+class HotmartHook(BaseHook):
+    """
+    Talks to Hotmart with the credential of an Airflow connection.
+
+    :param hotmart_conn_id: the connection, of type ``hotmart``: login is the Client ID, password the Client Secret.
+    """
+
+    conn_name_attr = "hotmart_conn_id"
+    default_conn_name = "hotmart_default"
+    conn_type = "hotmart"
+    hook_name = "Hotmart"
+
+    def __init__(self, hotmart_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.hotmart_conn_id = hotmart_conn_id
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Describe the form's own fields to Airflow before 3.2, from the provider's metadata."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from flask_babel import lazy_gettext
+        from wtforms import IntegerField, PasswordField, StringField
+        from wtforms.validators import Optional, any_of
+
+        widgets = {}
+        for name, field in _form()["conn-fields"].items():
+            schema = field["schema"]
+            validators = [Optional()]
+            kind, widget = StringField, BS3TextFieldWidget()
+            if schema.get("format") == "password":
+                kind, widget = PasswordField, BS3PasswordFieldWidget()
+            elif "integer" in schema["type"]:
+                kind = IntegerField
+            if "enum" in schema:
+                validators.append(any_of(schema["enum"]))
+            default = schema.get("default")
+            if default is not None and kind is StringField:
+                default = str(default)
+            widgets[name] = kind(
+                lazy_gettext(field["label"]),
+                validators=validators,
+                widget=widget,
+                description=field["description"],
+                default=default,
+            )
+        return widgets
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the form's standard fields to Airflow before 3.2, from the provider's metadata."""
+        behaviour: Mapping[str, Any] = _form()["ui-field-behaviour"]
+        return {
+            "hidden_fields": behaviour["hidden-fields"],
+            "relabeling": behaviour["relabeling"],
+            "placeholders": behaviour["placeholders"],
+        }
+
+    @classmethod
+    def config_from(cls, connection: Any) -> HotmartConfig:
+        """
+        Read a connection.
+
+        :param connection: of type ``hotmart``.
+        :raises HotmartConfigError: when a field is missing or wrong, naming field, value and rule.
+        """
+        extra = connection.extra_dejson
+        if connection.extra and not extra and connection.extra.strip() not in ("{}", "null"):
+            raise HotmartConfigError(
+                f'Check connection {connection.conn_id!r}: extra is no JSON object, write it like {{"timeout": 60}}.'
+            )
+        return HotmartConfig.from_fields(
+            login=connection.login,
+            password=connection.password,
+            host=connection.host,
+            schema=connection.schema,
+            port=connection.port,
+            extra=extra,
+            name=f"connection {connection.conn_id!r}",
+        )
+
+    @cached_property
+    def _client(self) -> HotmartClient:
+        config = self.config_from(self.get_connection(self.hotmart_conn_id))
+        for secret in (config.client_secret, config.basic):
+            _mask(secret)
+        return HotmartClient(config, on_secret=_mask)
+
+    def get_conn(self) -> HotmartClient:
+        """
+        Return the client; the connection is looked up once per hook.
+
+        :raises HotmartConfigError: when the connection is not usable as it is filled in.
+        """
+        return self._client
+
+    def iter_products(
+        self, *, product_id: Any = None, status: Any = None, format: Any = None, select: Any = None
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield the account's products, each once, as Hotmart describes them.
+
+        Source: https://developers.hotmart.com/docs/en/v1/product/product-list/.
+
+        :param product_id: one ID or several.
+        :param status: one or several of :class:`~airflow_provider_hotmart.api.vocabulary.ProductStatus`.
+        :param format: one or several of :class:`~airflow_provider_hotmart.api.vocabulary.ProductFormat`; values
+            unknown to this package are passed on.
+        :param select: dot paths of the fields to fetch, a list or comma-separated.
+        :return: dictionaries with ``id``, ``name``, ``ucode``, ``status``, ``created_at`` (epoch milliseconds),
+            ``format``, ``is_subscription``, ``warranty_period`` (days).
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._client.iter_products(product_id=product_id, status=status, format=format, select=select)
+
+    def iter_sales_participants(
+        self,
+        *,
+        transaction: Any = None,
+        transaction_status: Any = None,
+        start_date: Any = None,
+        end_date: Any = None,
+        product_id: Any = None,
+        buyer_email: str | None = None,
+        buyer_name: str | None = None,
+        sales_source: str | None = None,
+        affiliate_name: str | None = None,
+        commission_as: str | None = None,
+        roles: Any = None,
+        select: Any = None,
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield the people in the account's sales: one record per person and sale.
+
+        Source: https://developers.hotmart.com/docs/en/v1/sales/sales-users/.
+
+        :param transaction: one transaction code or several. Without dates, sales of any date are found.
+        :param transaction_status: one or several of :class:`~airflow_provider_hotmart.api.vocabulary.SaleStatus`, or
+            ``"ALL"``. None means APPROVED and COMPLETE, or, with ``transaction``, whatever status the sale has.
+        :param start_date: first moment: ISO 8601 text, ``datetime`` or ``date``; without a zone it means UTC.
+            None: 30 days before the end.
+        :param end_date: first moment that no longer counts. None: now.
+        :param product_id: one product ID or several.
+        :param buyer_email: the buyer's e-mail address.
+        :param buyer_name: the buyer's name.
+        :param sales_source: the SRC code of the sale's link.
+        :param affiliate_name: the affiliate's name.
+        :param commission_as: PRODUCER, COPRODUCER or AFFILIATE: the role of the account that asks, in the sales listed.
+        :param roles: keep only people in these roles: BUYER, PRODUCER, COPRODUCER, AFFILIATE.
+        :param select: dot paths of the fields to fetch, a list or comma-separated.
+        :return: dictionaries with ``transaction``, ``transaction_status`` (the status that was asked for when the
+            record came; None when only ``transaction`` was given), ``product``, ``role`` and ``user``.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._client.iter_sales_participants(
+            transaction=transaction,
+            transaction_status=transaction_status,
+            start_date=start_date,
+            end_date=end_date,
+            product_id=product_id,
+            buyer_email=buyer_email,
+            buyer_name=buyer_name,
+            sales_source=sales_source,
+            affiliate_name=affiliate_name,
+            commission_as=commission_as,
+            roles=roles,
+            select=select,
+        )
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Get a new token and read one product: a credential may get a token and still be refused everything.
+
+        :return: whether it works, and what to do if not.
+        """
+        try:
+            self._client.check()
+        except HotmartConfigError as error:
+            return False, str(error)
+        except HotmartAuthError as error:
+            return False, f"Wrong credential. {error}"
+        except HotmartPermissionError as error:
+            return False, f"No permission. {error}"
+        except UnknownHostError as error:
+            return False, f"Unknown host. {error}"
+        except HotmartTransportError as error:
+            return False, f"No network. {error}"
+        except NotJsonError as error:
+            return False, f"Not JSON. {error}"
+        except HotmartError as error:
+            return False, str(error)
+        return (
+            True,
+            f"Hotmart accepts the credential, and one product could be read from {self._client.config.base_url}",
+        )
+
+
+def _form() -> dict[str, Any]:
+    """The connection form, as the provider's metadata describe it."""
+    info: dict[str, Any] = get_provider_info()["connection-types"][0]
+    return info
+
+
+def _mask(secret: str) -> None:
+    """
+    Make Airflow mask a secret in logs.
+
+    In a task this tells the supervising process too, over a channel that only the main thread may use. The other
+    threads send calls and log nothing that holds a secret.
+    """
+    if threading.current_thread() is threading.main_thread():
+        with suppress(Exception):  # masking is a second line of defence and must not break the first
+            mask_secret(secret)

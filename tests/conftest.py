@@ -1,0 +1,26 @@
+"""What every test relies on: an Airflow home of its own, and Airflow's deprecations as errors."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+import pytest
+
+# Before anything imports Airflow, which reads these once. Each process of the test run has a home of its own.
+AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-provider-hotmart-")
+atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
+os.environ["AIRFLOW_HOME"] = AIRFLOW_HOME
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn Airflow's own deprecation warnings into errors, wherever they are raised."""
+    import airflow.exceptions
+
+    for name in ("RemovedInAirflow3Warning", "RemovedInAirflow4Warning", "AirflowProviderDeprecationWarning"):
+        if hasattr(airflow.exceptions, name):
+            config.addinivalue_line("filterwarnings", f"error::airflow.exceptions.{name}")
