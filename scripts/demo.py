@@ -88,7 +88,7 @@ def play() -> None:
 
 def start_emulator() -> dict[str, Any]:
     """Start the emulator on a free port; return the Airflow connection that it prints."""
-    command = [sys.executable, "-u", "-m", "airflow_provider_hotmart.emulator", "--port", "0"]
+    command = [sys.executable, "-u", "-m", "airflow_provider_hotmart.emulator", "--port", "0", "--sales", "5000"]
     process = start(command, stdout=subprocess.PIPE)
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     threading.Thread(target=forward, args=(process.stdout, lines), daemon=True).start()
@@ -249,9 +249,11 @@ def interrupt(number: int, frame: object) -> NoReturn:
 def tail(path: Path, count: int) -> list[str]:
     """Return the last lines of a file."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
+    # While a task waits for its retry, Airflow says so every second.
+    return [line for line in lines if "No tasks to run" not in line][-count:]
 
 
 def show(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -110,11 +111,8 @@ def moment(value: Any, name: str) -> int:
         value = _parsed(value.strip(), name, rule)
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        try:
-            microseconds = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        except OverflowError:
-            raise HotmartInvalidRequestError(f"{name} is {value!r}, {rule}") from None
-        return -(-microseconds // 1_000_000)
+        # By way of the calendar: pendulum's differences of dates cannot be divided like the standard library's.
+        return calendar.timegm(aware.utctimetuple()) + (1 if aware.microsecond else 0)
     if isinstance(value, date):
         return moment(datetime(value.year, value.month, value.day, tzinfo=UTC), name)
     if isinstance(value, (int, float)):

@@ -19,7 +19,7 @@ from airflow_provider_hotmart.emulator.credentials import Credentials
 from airflow_provider_hotmart.emulator.endpoints import Endpoints
 from airflow_provider_hotmart.emulator.faults import DOCS_PATH, Delivery, Fault, Faults
 from airflow_provider_hotmart.emulator.limiter import MINUTE, Limiter, Standing
-from airflow_provider_hotmart.emulator.params import RequestError
+from airflow_provider_hotmart.emulator.params import RequestError, page_asked
 from airflow_provider_hotmart.emulator.people import User
 from airflow_provider_hotmart.emulator.quirks import Quirks
 from airflow_provider_hotmart.emulator.sale import Sale
@@ -255,6 +255,7 @@ class HotmartEmulator:
     def _reply(self, call: Call) -> Reply:
         """Answer a call; the server sends it."""
         call.at = self.clock.now()
+        call.page = page_asked(call.params)
         is_token = call.path == TOKEN_PATH
         standing = None if is_token or call.path == DOCS_PATH else self._standing()
         with self._rng_lock:

@@ -196,6 +196,16 @@ def page(params: Params, most: int) -> tuple[int, str | None]:
     return content[0], token
 
 
+def page_asked(params: Params) -> int:
+    """
+    Number of the page that is asked for, from 1, however wrong the rest of the call is.
+
+    :param params: of the call
+    """
+    content = read_page_token(params["page_token"][-1]) if "page_token" in params else None
+    return content[0] if content else 1
+
+
 def paths(params: Params) -> list[list[str]] | None:
     """
     The paths of ``select``, each as its keys; None: it was not sent.

@@ -1,0 +1,100 @@
+"""What several tests share: clocks that are turned by hand."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable
+
+
+class FakeClock:
+    """
+    A clock that stands still until somebody sleeps. Safe to use from several threads.
+
+    :param now: seconds since the epoch at the start.
+    """
+
+    def __init__(self, now: float = 1_750_000_000.0) -> None:
+        self._lock = threading.Lock()
+        self._epoch = now
+        self._passed = 0.0
+        #: Every sleep so far, in seconds.
+        self.slept: list[float] = []
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        with self._lock:
+            return self._epoch + self._passed
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        with self._lock:
+            return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass, at once."""
+        with self._lock:
+            self.slept.append(seconds)
+            self._passed += seconds
+
+
+class SimulatedClock:
+    """
+    Time as a simulation has it: workers run one at a time, and time jumps to whoever wakes up next.
+
+    The workers are threads, so that code that blocks can be simulated as it is; but only the one whose moment
+    it is runs, so the same simulation always takes the same course.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._sleepers: list[tuple[float, int, threading.Semaphore]] = []
+        self._count = 0
+        self._finished = threading.Event()
+        self._failures: list[BaseException] = []
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return 1_750_000_000.0 + self._now
+
+    def monotonic(self) -> float:
+        """Seconds since the simulation began."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run until so many seconds have passed."""
+        mine = self._enqueue(seconds)
+        self._wake_next()
+        mine.acquire()
+
+    def run(self, *workers: Callable[[], None]) -> None:
+        """Run workers until all have ended; raise what any of them raised."""
+        for worker in workers:
+            start = self._enqueue(0.0)
+            threading.Thread(target=self._work, args=(worker, start), daemon=True).start()
+        self._wake_next()
+        self._finished.wait()
+        if self._failures:
+            raise self._failures[0]
+
+    def _work(self, worker: Callable[[], None], start: threading.Semaphore) -> None:
+        start.acquire()
+        try:
+            worker()
+        except BaseException as failure:  # noqa: BLE001 - raised again by run()
+            self._failures.append(failure)
+        finally:
+            self._wake_next()
+
+    def _enqueue(self, seconds: float) -> threading.Semaphore:
+        self._count += 1
+        turn = threading.Semaphore(0)
+        heapq.heappush(self._sleepers, (self._now + max(seconds, 0.0), self._count, turn))
+        return turn
+
+    def _wake_next(self) -> None:
+        if not self._sleepers:
+            self._finished.set()
+            return
+        self._now, _, turn = heapq.heappop(self._sleepers)
+        turn.release()
