@@ -28,6 +28,18 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                 "python-modules": ["airflow_provider_hotmart.operators.hotmart"],
             }
         ],
+        "sensors": [
+            {
+                "integration-name": "Hotmart",
+                "python-modules": ["airflow_provider_hotmart.sensors.hotmart"],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": "Hotmart",
+                "python-modules": ["airflow_provider_hotmart.triggers.hotmart"],
+            }
+        ],
         "hooks": [
             {
                 "integration-name": "Hotmart",

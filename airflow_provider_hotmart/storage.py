@@ -24,7 +24,16 @@ ATOMIC_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs", "oss", "r2", "memory"}
 )
 #: Operating-system errors that no repetition heals.
-_LASTING = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EROFS, errno.ENAMETOOLONG, errno.EINVAL}
+_LASTING = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EEXIST,  # a file where a folder is needed
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+    errno.EINVAL,
+}
 
 
 class DestinationError(Exception):
@@ -78,7 +87,10 @@ class RecordFile:
         self.path = str(destination)
         self._gzip = _is_compressed(self.path)
         try:
-            target = ObjectStoragePath(destination, conn_id=conn_id) if conn_id else ObjectStoragePath(destination)
+            if conn_id:
+                target = ObjectStoragePath(self.path, conn_id=conn_id)
+            else:
+                target = destination if isinstance(destination, ObjectStoragePath) else ObjectStoragePath(self.path)
             self._fs = target.fs
             # Empty, relative and local paths all have the local file system's protocol, or none.
             self._protocol = str(target.protocol or "file")

@@ -43,7 +43,8 @@ def _dumps_with_msgspec(value: Any) -> bytes:
 
 #: ``loads(raw)``: decode UTF-8 JSON; raises ValueError when it is not.
 loads: Callable[[bytes], Any]
-#: ``dumps(value)``: compact UTF-8 JSON, the same bytes whichever library writes them.
+#: ``dumps(value)``: compact UTF-8 JSON, the same bytes whichever library writes them, very large and very small
+#: fractions excepted (``1e16`` and ``1e+16``).
 dumps: Callable[[Any], bytes]
 
 if HAVE_MSGSPEC:

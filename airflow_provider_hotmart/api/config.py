@@ -133,8 +133,8 @@ class _Form:
         kind = "a whole number" if whole else "a number"
         bound = f" of at least {minimum:g}" if minimum is not None else f" above {above:g}"
         try:
-            value = int(text) if whole else float(text)
-        except ValueError:
+            value = float(int(text)) if whole else float(text)
+        except (ValueError, OverflowError):
             value = math.nan
         if (
             not math.isfinite(value)

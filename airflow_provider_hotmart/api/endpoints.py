@@ -33,7 +33,7 @@ class Endpoint:
         :raises HotmartResponseError: when the row lacks it.
         """
         first = row.get(self.identity[0])
-        if not isinstance(first, (str, int)):
+        if not isinstance(first, (str, int)) or first == "":
             raise HotmartResponseError(f"a row of {self.path} has no {self.identity[0]}")
         if len(self.identity) == 1:
             return first

@@ -182,19 +182,28 @@ class ProductsListing(Listing[_T]):
                     yield from self._settled(given, seen)
 
     def _settled(self, params: dict[str, str], seen: set[Hashable]) -> Iterator[Batch[_T]]:
-        """Read one combination of filters until no row comes twice: where one does, another may be missing."""
+        """
+        Read one combination of filters until nothing moves.
+
+        One page is one answer. Several are offsets into a list that may shift between them, and nothing tells how
+        many rows there are: they count when two readings in a row find the same rows, none of them twice.
+        """
+        before: set[Hashable] | None = None
         for _ in range(MOST_REREADINGS):
-            clean = yield from self._pages(params, seen)
-            if clean:
+            own, settled = yield from self._pages(params, seen)
+            if settled or (own is not None and own == before):
                 return
-            _log.info("Products moved while they were read, reading them again")
+            before = own
+            _log.info("Reading the products again, to see whether they moved while they were read")
         raise HotmartResponseError(
             f"Products moved during each of {MOST_REREADINGS} readings, so some may be missing: run it again",
             path=PRODUCTS.path,
         )
 
-    def _pages(self, params: dict[str, str], seen: set[Hashable]) -> Generator[Batch[_T], None, bool]:
-        """Read one combination of filters once; return whether no row came twice."""
+    def _pages(
+        self, params: dict[str, str], seen: set[Hashable]
+    ) -> Generator[Batch[_T], None, tuple[set[Hashable] | None, bool]]:
+        """Read one combination of filters once; return its rows (None: one came twice), and if it was one answer."""
         cursor = PageCursor()
         own: set[Hashable] = set()
         clean = True
@@ -221,7 +230,7 @@ class ProductsListing(Listing[_T]):
             self.rows += len(fresh)
             self._any_rows = self._any_rows or bool(fresh)
             yield Batch(len(fresh), self._encode(self._records(fresh)))
-        return clean
+        return (own if clean else None), clean and cursor.pages == 1
 
     def _records(self, rows: list[Record]) -> list[Record]:
         select = self._query.select
@@ -328,7 +337,8 @@ class ParticipantsListing(Listing[_T]):
             except HotmartError as error:
                 if error.status == 502 and narrowable:
                     _log.info("The window %s is too wide for Hotmart, splitting it", run.window)
-                    return run.split(2, handed)
+                    # A set that is still empty is not worth sharing: the parts would remember each other's sales.
+                    return run.split(2, handed if own else run.handed)
                 raise
             if isinstance(batch, int):
                 return run.split(batch, run.handed)
@@ -381,7 +391,10 @@ class ParticipantsListing(Listing[_T]):
                 if not known:
                     fresh.append(sale)
             else:
-                run.repeated = True
+                run.moved = True
+        if cursor.pages > 1 and cursor.done and not sales and cursor.total is None:
+            # A further page was promised, and no total says that all rows have come.
+            run.moved = True
         with self._lock:
             self.rows += len(fresh)
             self._any_rows = self._any_rows or bool(fresh)
@@ -452,7 +465,7 @@ class ParticipantsListing(Listing[_T]):
         the number of different rows that came, or a row came twice, then another may have been skipped.
         """
         announced = cursor.totals
-        if not run.repeated and (not announced or announced == {len(own)}):
+        if not run.moved and (not announced or announced == {len(own)}):
             return None
         if cursor.pages > 1 and run.window.can_split:
             _log.info("Sales moved while the window %s was read, reading it anew in halves", run.window)
@@ -493,7 +506,8 @@ class _SalesRun(Run[Batch[_T]]):
         self.handed = handed
         self.readings = readings
         self.first = first
-        self.repeated = False
+        #: Whether anything on its pages says that rows moved while they were read.
+        self.moved = False
 
     def split(self, parts: int, handed: set[Hashable] | None) -> list[_SalesRun[_T]]:
         """Cut into smaller windows that do not hand on again what this one did."""

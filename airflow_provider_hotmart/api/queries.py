@@ -154,10 +154,9 @@ def sale_statuses(value: Any) -> tuple[SaleStatus, ...]:
     :raises HotmartInvalidRequestError: for an unknown status, naming the closest and the valid ones.
     """
     texts = [text.upper() for text in _texts(value, "transaction_status")]
-    if ALL in texts:
-        return tuple(SaleStatus)
-    chosen = _known(texts, SaleStatus, "transaction_status", also=(ALL,))
-    return tuple(status for status in SaleStatus if status in chosen)
+    named = [text for text in texts if text != ALL]
+    chosen = _known(named, SaleStatus, "transaction_status", also=(ALL,))
+    return tuple(status for status in SaleStatus if status in chosen or ALL in texts)
 
 
 def _several(value: Any, name: str) -> list[Any]:
@@ -176,6 +175,8 @@ def _several(value: Any, name: str) -> list[Any]:
             f"{name} is {'an empty list' if not values else 'empty'}, which would select everything: "
             "give at least one value, or None to leave the filter out"
         )
+    if any(isinstance(one, (list, tuple, set, dict)) for one in values):
+        raise HotmartInvalidRequestError(f"{name} is {value!r}, expected one value, or a flat list of several")
     return list(dict.fromkeys(values))
 
 

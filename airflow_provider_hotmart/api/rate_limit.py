@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import threading
+from bisect import insort
+from collections import deque
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -13,10 +14,12 @@ from airflow_provider_hotmart.api.retry import seconds
 #: Calls a minute, until Hotmart says otherwise. Source: https://developers.hotmart.com/docs/en/start/rate-limit/.
 DOCUMENTED_LIMIT = 500
 WINDOW = 60.0
-#: How far to trust one observation of what other users of the credential take.
-SMOOTHING = 0.3
+#: Seconds by which the end of a window may be mistaken: it is told in whole seconds, rounded who knows how.
+UNSURE = 1.5
 #: However busy the others, this part of what is left is ours.
 SMALLEST_SHARE = 0.1
+#: Seconds after which whoever waits looks again, because an answer may have changed what is known.
+LONGEST_NAP = 1.0
 
 
 class CallBudget:
@@ -24,9 +27,10 @@ class CallBudget:
     Paces calls so that Hotmart's limit is used fully, evenly, and not exceeded.
 
     Hotmart tells with every answer how many calls are left (``RateLimit-Remaining``) and in how many seconds
-    the count starts anew (``RateLimit-Reset``). The calls that are left are spread over the time that is left.
-    Where the count falls faster than our own calls explain, others use the credential too (another worker, another
-    integration), and we keep to the share that we have been taking.
+    there are calls again (``RateLimit-Reset``). The calls that are left are spread over the time that is left.
+    Where more calls are used than ours, others use the credential too (another worker, another integration),
+    and we keep to the share that we have been taking. It makes no difference whether Hotmart counts by the
+    minute of the clock or over the last sixty seconds.
 
     :param clock: the passing of time.
     :param calls_per_minute: a limit of our own, to leave room for other integrations.
@@ -39,12 +43,17 @@ class CallBudget:
         self._limit: float = DOCUMENTED_LIMIT
         self._left: float = DOCUMENTED_LIMIT
         self._window_end: float | None = None
+        #: Whether the end of the window was told, not guessed.
+        self._told = False
         self._next_slot = 0.0
         self._blocked_until = 0.0
+        #: Which part of the calls that are used is ours.
         self._share = 1.0
         self._issued = 0
-        self._reported_at = 0
-        self._reported_left: float | None = None
+        self._reported = 0
+        #: When our calls of the last minute were made, and those of them that have no answer yet.
+        self._made: deque[float] = deque()
+        self._open: dict[int, float] = {}
         self._waiting: list[tuple[float, int]] = []
         self._tickets = 0
         self._served: dict[int, float] = {}
@@ -63,18 +72,16 @@ class CallBudget:
         try:
             while True:
                 with self._lock:
-                    ahead = sum(1 for other in self._waiting if other < ticket)
+                    ahead = self._waiting.index(ticket)
                     now = self._clock.monotonic()
                     wait = self._slot(now) - now + ahead * self._interval(now)
                     if ahead == 0 and wait <= 0:
                         return self._take(now, ticket)
                 # A little more than nothing, so that two waiters of one slot do not spin.
-                self._clock.sleep(max(wait, 0.001))
+                self._clock.sleep(min(max(wait, 0.001), LONGEST_NAP))
         finally:
             with self._lock:
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
-                    heapq.heapify(self._waiting)
+                self._waiting.remove(ticket)
 
     def report(self, call: int, headers: Mapping[str, str]) -> None:
         """
@@ -87,25 +94,22 @@ class CallBudget:
         limit = seconds(_first(headers, "RateLimit-Limit", "X-RateLimit-Limit-Minute"))
         reset = seconds(headers.get("RateLimit-Reset"))
         with self._lock:
+            now = self._clock.monotonic()
+            # A call that failed has no answer; a minute later it counts nowhere any more.
+            self._open = {one: made for one, made in self._open.items() if one != call and made > now - WINDOW}
             if limit:
                 self._limit = limit
-            if left is None or call < self._reported_at:
+            if left is None or call < self._reported:
                 return
-            now = self._clock.monotonic()
-            end = now + min(reset if reset is not None else WINDOW, WINDOW)
-            fresh = (
-                self._window_end is None
-                or now >= self._window_end
-                or (self._reported_left is not None and left > self._reported_left and end > self._window_end + 1.5)
-            )
-            if fresh:
-                self._window_end = end
-            else:
-                self._observe_others(call, left)
-                # Reset is in whole seconds, rounded who knows how: the latest end is the safe one.
-                self._window_end = max(self._window_end or end, end)
-            self._reported_at, self._reported_left = call, left
-            self._left = left - (self._issued - call)
+            # 0 means that less than a second is left, if seconds are rounded down.
+            end = now + min(max(WINDOW if reset is None else reset, 1.0), WINDOW)
+            if self._window_end is not None and self._told and end < self._window_end - UNSURE:
+                return  # A late answer, of the window before.
+            self._learn_end(end)
+            self._learn_share(now, self._limit - left)
+            self._reported = call
+            # Whether an open call is counted already cannot be known: the safe side is that it is not.
+            self._left = left - len(self._open)
 
     def block(self, wait: float) -> None:
         """
@@ -131,22 +135,25 @@ class CallBudget:
                 self._served = {one: turn for one, turn in self._served.items() if turn > self._turn}
             self._tickets += 1
             ticket = (due, self._tickets)
-            heapq.heappush(self._waiting, ticket)
+            insort(self._waiting, ticket)
             return ticket
 
     def _take(self, now: float, ticket: tuple[float, int]) -> int:
-        heapq.heappop(self._waiting)
         self._turn = ticket[0]
         self._next_slot = max(now, self._next_slot) + self._interval(now)
         if self._window_end is not None:
             self._next_slot = min(self._next_slot, max(self._window_end, now + self._own_interval))
         self._left -= 1
         self._issued += 1
+        self._made.append(now)
+        self._open[self._issued] = now
         return self._issued
 
     def _slot(self, now: float) -> float:
         """When the next call is due."""
-        self._roll_over(now)
+        if self._window_end is not None and now >= self._window_end:
+            self._left = self._limit - len(self._open)
+            self._window_end, self._told = now + WINDOW, False
         due = max(self._next_slot, self._blocked_until)
         if self._left < 1 and self._window_end is not None:
             due = max(due, self._window_end)
@@ -155,27 +162,27 @@ class CallBudget:
     def _interval(self, now: float) -> float:
         """Seconds between two of our calls."""
         if self._window_end is None:
-            even = WINDOW / self._limit
+            return max(WINDOW / self._limit, self._own_interval)
+        # The others do the same, and meet us at the end of a window: the more of them, the earlier we slow down.
+        time = max(self._window_end - now, LONGEST_NAP / self._share)
+        return max(time / max(self._left * self._share, 1.0), self._own_interval)
+
+    def _learn_end(self, end: float) -> None:
+        """Take in when there are calls again."""
+        if self._window_end is None or not self._told or end > self._window_end + UNSURE:
+            self._window_end, self._told = end, True
         else:
-            even = max(self._window_end - now, 0.0) / max(self._left * self._share, 1.0)
-        return max(even, self._own_interval)
+            # The latest of the ends that were told is the safe one.
+            self._window_end = max(self._window_end, end)
 
-    def _roll_over(self, now: float) -> None:
-        if self._window_end is not None and now >= self._window_end:
-            self._left = self._limit
-            self._reported_left = None
-            self._window_end = now + WINDOW
-
-    def _observe_others(self, call: int, left: float) -> None:
-        """Estimate which part of the calls that were used since the last answer was ours."""
-        if self._reported_left is None:
-            return
-        used, own = self._reported_left - left, call - self._reported_at
-        if used <= 0 or own <= 0:
-            return
-        share = min(1.0, own / used)
-        self._share += SMOOTHING * (share - self._share)
-        self._share = max(SMALLEST_SHARE, self._share)
+    def _learn_share(self, now: float, used: float) -> None:
+        """Take in how many calls were used, by whomever; the more they are, the more they say about our share."""
+        while self._made and self._made[0] < now - WINDOW - UNSURE:
+            self._made.popleft()
+        since = (self._window_end or now) - WINDOW - UNSURE
+        ours = min(sum(1 for made in self._made if made > since), used)
+        self._share += (ours - self._share * used) / self._limit
+        self._share = min(max(self._share, SMALLEST_SHARE), 1.0)
 
 
 def _first(headers: Mapping[str, str], *names: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 #: Answers that pass by themselves. 502 is among them only where the question cannot be made smaller.
@@ -88,6 +89,8 @@ def _retry_after(text: str | None, now: float) -> float | None:
     if number is not None or text is None:
         return number
     try:
-        return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
+        date = parsedate_to_datetime(text)
     except ValueError:
         return None
+    # A date that names no zone is meant as UTC, as HTTP has it.
+    return max((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now, 0.0)

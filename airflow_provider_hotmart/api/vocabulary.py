@@ -80,3 +80,18 @@ class ParticipantRole(StrEnum):
     PRODUCER = "PRODUCER"
     COPRODUCER = "COPRODUCER"
     AFFILIATE = "AFFILIATE"
+
+
+#: Names of the filters of sales participants, without the dates.
+PARTICIPANT_FILTERS = (
+    "transaction",
+    "transaction_status",
+    "product_id",
+    "buyer_email",
+    "buyer_name",
+    "sales_source",
+    "affiliate_name",
+    "commission_as",
+    "roles",
+    "select",
+)

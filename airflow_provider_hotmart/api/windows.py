@@ -13,7 +13,7 @@ import pendulum
 
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 
-#: The smallest window that is split further, in seconds.
+#: No window is split into smaller ones than this, in seconds.
 SMALLEST = 60
 #: A window that needs at most so many pages is read page after page.
 LONGEST_RUN = 12
@@ -41,7 +41,7 @@ class Window:
     @property
     def can_split(self) -> bool:
         """Whether smaller windows may still be asked for."""
-        return self.seconds > SMALLEST
+        return self.seconds >= 2 * SMALLEST
 
     def params(self) -> dict[str, str]:
         """

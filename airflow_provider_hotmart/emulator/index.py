@@ -85,7 +85,6 @@ class StatusIndex:
         self.version += 1
         if sale.filed_as is not None:
             self._change(sale.filed_as, [sale.filed_key], [])
-            sale.filed_as = None
 
     def span(self, status: SaleStatus, low: int | None, high: int | None) -> tuple[list[int], int, int]:
         """

@@ -89,8 +89,10 @@ class HotmartHook(BaseHook):
         :param connection: of type ``hotmart``.
         :raises HotmartConfigError: when a field is missing or wrong, naming field, value and rule.
         """
-        extra = connection.extra_dejson
-        if connection.extra and not extra and connection.extra.strip() not in ("{}", "null"):
+        extra = connection.extra_dejson or {}
+        # What is no JSON comes as an empty dictionary too.
+        unreadable = connection.extra and not extra and connection.extra.strip() not in ("{}", "null")
+        if unreadable or not isinstance(extra, Mapping):
             raise HotmartConfigError(
                 f'Check connection {connection.conn_id!r}: extra is no JSON object, write it like {{"timeout": 60}}.'
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -285,10 +286,17 @@ class HotmartListSalesParticipantsOperator(_HotmartListOperator):
         self.select = select
 
     def _prepare(self, client: HotmartClient) -> Any:
+        from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
         from airflow_provider_hotmart.api.queries import ParticipantsQuery
 
         filters = {self.hook_names.get(name, name): getattr(self, name) for name in self.filters}
-        return ParticipantsQuery.build(now=client.clock.time(), **filters)
+        try:
+            return ParticipantsQuery.build(now=client.clock.time(), **filters)
+        except HotmartInvalidRequestError as error:
+            told = error.message
+            for name, hook_name in self.hook_names.items():
+                told = re.sub(rf"\b{hook_name}\b", name, told)
+            raise HotmartInvalidRequestError(told.replace(" an sales_", " a sales_")) from None
 
     def _listing(self, client: HotmartClient, query: Any, encode: Any) -> Listing[Any]:
         return client.list_sales_participants(query, encode)

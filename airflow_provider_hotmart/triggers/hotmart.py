@@ -1,0 +1,415 @@
+"""Triggers that watch an account's sales from the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from airflow_provider_hotmart.api.client import HotmartClient
+from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.errors import HotmartError
+from airflow_provider_hotmart.api.vocabulary import PARTICIPANT_FILTERS
+from airflow_provider_hotmart.api.windows import Window, iso
+from airflow_provider_hotmart.hooks.hotmart import HotmartHook
+from airflow_provider_hotmart.ledger import FileLedger, Owner
+from airflow_provider_hotmart.watch import NOW, Watch, as_scalar, digest_of_all
+from airflow_provider_hotmart.watcher_memory import AssetMemory, FileMemory, ProcessMemory, WatcherMemory
+
+_T = TypeVar("_T")
+log = logging.getLogger(__name__)
+#: Threads for the calls of one connection. One that stalls holds up its own polls, and no others.
+THREADS_PER_CONNECTION = 16
+#: Sales in one event.
+LARGEST_EVENT = 500
+#: Seconds after which an event that was handed over is taken to be stored; the triggerer stores them every second.
+HANDED_OVER = 5.0
+
+_connections: dict[HotmartConfig, Connection] = {}
+
+
+class Connection:
+    """
+    A client and the threads that it is used in, shared by all triggers of one configuration in this process.
+
+    :param config: where Hotmart is, and as whom to call it.
+    """
+
+    def __init__(self, config: HotmartConfig) -> None:
+        self.client = HotmartClient(config)
+        self._threads = ThreadPoolExecutor(THREADS_PER_CONNECTION, thread_name_prefix="hotmart-poll")
+
+    async def run(self, work: Callable[[], _T]) -> _T:
+        """
+        Do something in one of the threads.
+
+        :param work: may block, and may use Airflow's synchronous look-ups, which then go by way of the event loop.
+        """
+        return await sync_to_async(work, thread_sensitive=False, executor=self._threads)()
+
+
+async def connect(hotmart_conn_id: str) -> Connection:
+    """
+    Look a connection up without blocking the event loop.
+
+    :param hotmart_conn_id: the connection.
+    """
+    connection = await get_async_connection(hotmart_conn_id, hook=HotmartHook)
+    extra = await get_async_extra_dejson(connection)
+    config = HotmartConfig.from_fields(
+        login=connection.login,
+        password=connection.password,
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        extra=extra,
+        name=f"connection {hotmart_conn_id!r}",
+    )
+    if config not in _connections:
+        _connections[config] = Connection(config)
+    return _connections[config]
+
+
+class HotmartNewSalesParticipantsTrigger(BaseTrigger):
+    """
+    Fire when the people in the watched sales are not the same as before: what the sensor defers to.
+
+    It holds no ledger. It wakes the worker when somebody came or went, and the worker decides whether anybody is new.
+
+    :param seen: one digest of everybody whom the sensor saw.
+    :param since: where the look starts, in seconds since the epoch; stays the same for as long as the trigger lives.
+    :param poll_interval: seconds between two looks.
+    :param max_consecutive_failures: so many passing failures in a row are waited out; the next one ends the wait.
+    :param hotmart_conn_id: the connection of type ``hotmart``.
+    :param filters: the filters of the sensor, several values comma-separated.
+    """
+
+    def __init__(
+        self,
+        *,
+        seen: str,
+        since: int,
+        poll_interval: float = 300.0,
+        max_consecutive_failures: int = 5,
+        hotmart_conn_id: str = "hotmart_default",
+        **filters: Any,
+    ) -> None:
+        super().__init__()
+        self.seen = seen
+        self.since = since
+        self.poll_interval = poll_interval
+        self.max_consecutive_failures = max_consecutive_failures
+        self.hotmart_conn_id = hotmart_conn_id
+        self.filters = filters
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give the class and its arguments, all of them JSON scalars."""
+        return (
+            "airflow_provider_hotmart.triggers.hotmart.HotmartNewSalesParticipantsTrigger",
+            {
+                "seen": self.seen,
+                "since": self.since,
+                "poll_interval": self.poll_interval,
+                "max_consecutive_failures": self.max_consecutive_failures,
+                "hotmart_conn_id": self.hotmart_conn_id,
+                **{name: value for name, value in self.filters.items() if value is not None},
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll until somebody came or went."""
+        failures = 0
+        connection: Connection | None = None
+        # The sensor has just looked. Triggers that start together, after a restart say, spread over the interval.
+        await asyncio.sleep(self.poll_interval * random.uniform(0.5, 1.0))  # noqa: S311 - no secret depends on it
+        while True:
+            try:
+                if connection is None:
+                    connection = await connect(self.hotmart_conn_id)
+                seen = await connection.run(partial(self._look, connection.client))
+            except Exception as error:  # noqa: BLE001 - the worker is told of every one of them
+                failures += 1
+                connection = None
+                permanent = bool(getattr(error, "permanent", not isinstance(error, HotmartError)))
+                self.log.warning("Poll failed, %d in a row: %s: %s", failures, type(error).__name__, error)
+                if permanent or failures > self.max_consecutive_failures:
+                    message = f"{type(error).__name__}: {error}"
+                    yield TriggerEvent({"status": "error", "message": message, "permanent": permanent})
+                    return
+            else:
+                failures = 0
+                if seen != self.seen:
+                    self.log.info("Polled: the people in the sales have changed")
+                    yield TriggerEvent({"status": "changed"})
+                    return
+                self.log.info("Polled: no change")
+            await asyncio.sleep(self.poll_interval)
+
+    def _look(self, client: HotmartClient) -> str:
+        watch = Watch(self.hotmart_conn_id, self.filters)
+        last = watch.window(client.clock.time(), None).end
+        window = Window(min(self.since, last - 1), last)
+        return digest_of_all({participant.digest for participant in watch.look(client, window)})
+
+
+class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
+    """
+    Watch for new people in the account's sales, without end: for ``AssetWatcher``, which starts DAG runs.
+
+    Each event holds at most 500 sales, and nobody's personal data: ``{"new", "transactions": [{"transaction",
+    "product_id", "roles", "transaction_status"}], "since", "until"}``. What was reported is remembered in the
+    asset's state (Airflow 3.3 and later) or in the ``ledger``; it is put there once the event was handed over, so
+    that a restart in between repeats an event and never loses one.
+
+    New means the same as for the sensor.
+
+    :param transaction: one transaction code or several.
+    :param transaction_status: one status or several, or ``"ALL"``. None means APPROVED and COMPLETE.
+    :param product_id: one product ID or several.
+    :param buyer_email: the buyer's e-mail address.
+    :param buyer_name: the buyer's name.
+    :param sales_source: the SRC code of the sale's link.
+    :param affiliate_name: the affiliate's name.
+    :param commission_as: PRODUCER, COPRODUCER or AFFILIATE: the role of the account that asks.
+    :param roles: only people in these roles: BUYER, PRODUCER, COPRODUCER, AFFILIATE.
+    :param since: earliest order date: ISO 8601 text; ``"now"``: when the watcher first ran.
+    :param lookback: how far each look goes back from now, at most 366 days; a ``timedelta`` or seconds.
+    :param poll_interval: seconds between two looks.
+    :param ledger: URL of a file to remember in; None: in the asset's state.
+    :param ledger_conn_id: the connection of the ledger's object store.
+    :param hotmart_conn_id: the connection of type ``hotmart``.
+    """
+
+    def __init__(
+        self,
+        *,
+        transaction: Any = None,
+        transaction_status: Any = None,
+        product_id: Any = None,
+        buyer_email: str | None = None,
+        buyer_name: str | None = None,
+        sales_source: str | None = None,
+        affiliate_name: str | None = None,
+        commission_as: str | None = None,
+        roles: Any = None,
+        since: str | None = None,
+        lookback: timedelta | float = timedelta(days=7),
+        poll_interval: float = 300.0,
+        ledger: str | None = None,
+        ledger_conn_id: str | None = None,
+        hotmart_conn_id: str = "hotmart_default",
+    ) -> None:
+        super().__init__()
+        self.transaction = transaction
+        self.transaction_status = transaction_status
+        self.product_id = product_id
+        self.buyer_email = buyer_email
+        self.buyer_name = buyer_name
+        self.sales_source = sales_source
+        self.affiliate_name = affiliate_name
+        self.commission_as = commission_as
+        self.roles = roles
+        self.since = since
+        self.lookback = lookback
+        self.poll_interval = poll_interval
+        self.ledger = ledger
+        self.ledger_conn_id = ledger_conn_id
+        self.hotmart_conn_id = hotmart_conn_id
+
+        self._memory: WatcherMemory | None = None
+        self._recording: set[asyncio.Task[None]] = set()
+
+    filters = tuple(name for name in PARTICIPANT_FILTERS if name != "select")
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give the class and its arguments, all of them JSON scalars."""
+        lookback = self.lookback.total_seconds() if isinstance(self.lookback, timedelta) else self.lookback
+        return (
+            "airflow_provider_hotmart.triggers.hotmart.HotmartSalesParticipantsEventTrigger",
+            {
+                **{name: as_scalar(getattr(self, name)) for name in self.filters},
+                "since": self.since if self.since is None else str(self.since),
+                "lookback": lookback,
+                "poll_interval": self.poll_interval,
+                "ledger": None if self.ledger is None else str(self.ledger),
+                "ledger_conn_id": self.ledger_conn_id,
+                "hotmart_conn_id": self.hotmart_conn_id,
+            },
+        )
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Watchers of the same connection, filters and interval share one poll (Airflow 3.3 and later)."""
+        if self.since == NOW:
+            return None  # begins at a moment of its own
+        kwargs = self.serialize()[1]
+        return ("hotmart", *((name, kwargs[name]) for name in sorted(kwargs) if not name.startswith("ledger")))
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
+        """
+        Poll without end, for all watchers that share the poll.
+
+        :param kwargs: arguments of one of them.
+        :return: everybody in the window, at each poll.
+        :raises HotmartError: when it is permanent; passing failures are logged.
+        """
+        trigger = cls(**kwargs)
+        watch = trigger.watch()
+        failures = 0
+        while True:
+            try:
+                connection = await connect(trigger.hotmart_conn_id)
+                snapshot = await connection.run(partial(take_snapshot, watch, connection.client))
+            except Exception as error:
+                if getattr(error, "permanent", not isinstance(error, HotmartError)):
+                    raise
+                failures += 1
+                log.warning("Poll failed, %d in a row: %s: %s", failures, type(error).__name__, error)
+            else:
+                failures = 0
+                log.info("Polled: %d sales in %s", len(snapshot.sales), snapshot.window)
+                yield snapshot
+            await asyncio.sleep(trigger.poll_interval)
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+        """
+        Fire for whoever is new to this watcher.
+
+        :param shared_stream: what :meth:`open_shared_stream` yields.
+        """
+        memory = await self._remember()
+        known = (await memory.load(time.time())).known
+        async for snapshot in shared_stream:
+            fresh = [(sale, new) for sale in snapshot.sales if (new := sale.unknown(known))]
+            for start in range(0, len(fresh), LARGEST_EVENT):
+                batch = fresh[start : start + LARGEST_EVENT]
+                digests = [digest for _, new in batch for digest in new.values()]
+                yield TriggerEvent(_payload(snapshot.window, batch))
+                known.update(digests)
+                self._record_later(memory, digests)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll alone: where Airflow does not share polls, or this watcher begins at a moment of its own."""
+        kwargs = self.serialize()[1]
+        if self.since == NOW:
+            memory = await self._remember()
+            now = time.time()
+            since = (await memory.load(now)).since
+            if since is None:
+                since = int(now)
+                await memory.record([], now, since)
+            kwargs["since"] = iso(since)
+        async for event in self.filter_shared_stream(type(self).open_shared_stream(kwargs)):
+            yield event
+
+    async def cleanup(self) -> None:
+        """Leave unrecorded what may not have been stored yet: it is reported again."""
+        for task in self._recording:
+            task.cancel()
+
+    def watch(self) -> Watch:
+        """What is watched."""
+        lookback = self.lookback if isinstance(self.lookback, timedelta) else timedelta(seconds=self.lookback)
+        filters = {name: getattr(self, name) for name in self.filters}
+        return Watch(self.hotmart_conn_id, filters, self.since, lookback)
+
+    async def _remember(self) -> WatcherMemory:
+        """Choose where to remember."""
+        if self._memory is None:
+            watch = self.watch()
+            owner = Owner(watch.scope, None, watch.lookback)
+            store = getattr(self, "asset_state_store", None)
+            if self.ledger is not None:
+                connection = await connect(self.hotmart_conn_id)
+                self._memory = FileMemory(lambda: FileLedger(owner, self.ledger, self.ledger_conn_id), connection.run)
+            elif store is not None:
+                self._memory = AssetMemory(store, owner)
+            else:
+                self._memory = ProcessMemory()
+        return self._memory
+
+    def _record_later(self, memory: WatcherMemory, digests: list[int]) -> None:
+        """Record what was handed over, once the triggerer has had the time to store it."""
+        task = asyncio.create_task(self._record(memory, digests))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+    async def _record(self, memory: WatcherMemory, digests: list[int]) -> None:
+        await asyncio.sleep(HANDED_OVER)
+        try:
+            await memory.record(digests, time.time(), None)
+        except Exception as error:  # noqa: BLE001 - not recorded means repeated after a restart, and nothing worse
+            self.log.warning("What was reported could not be recorded: %s: %s", type(error).__name__, error)
+
+
+class Sale(NamedTuple):
+    """
+    One sale in a snapshot.
+
+    :param roles: digest of each participant by a key that starts with its role.
+    """
+
+    transaction: str
+    product_id: Any
+    transaction_status: str | None
+    people: tuple[tuple[str, int], ...]
+
+    def unknown(self, known: set[int]) -> dict[tuple[int, str], int]:
+        """The participants that are not known: digest by position and role."""
+        return {(place, role): digest for place, (role, digest) in enumerate(self.people) if digest not in known}
+
+
+class Snapshot(NamedTuple):
+    """Everybody in the window at one moment."""
+
+    window: Window
+    sales: list[Sale]
+
+
+def take_snapshot(watch: Watch, client: HotmartClient) -> Snapshot:
+    """
+    Look once.
+
+    :param watch: what to look at.
+    :param client: sends the calls.
+    """
+    now = client.clock.time()
+    window = watch.window(now, watch.begin(None, now))
+    people: dict[tuple[str, Any, str | None], list[tuple[str, int]]] = {}
+    for participant in watch.look(client, window):
+        record = participant.record
+        product = record["product"]
+        product_id = product.get("id") if isinstance(product, dict) else None
+        sale = (record["transaction"], product_id, record["transaction_status"])
+        people.setdefault(sale, []).append((str(record["role"]), participant.digest))
+    return Snapshot(window, [Sale(*sale, tuple(roles)) for sale, roles in people.items()])
+
+
+def _payload(window: Window, batch: list[tuple[Sale, dict[tuple[int, str], int]]]) -> dict[str, Any]:
+    """Write an event: who is new by sale and role, and nothing about them."""
+    start, end = window.isoformat()
+    return {
+        "new": sum(len(new) for _, new in batch),
+        "transactions": [
+            {
+                "transaction": sale.transaction,
+                "product_id": sale.product_id,
+                "roles": [role for _, role in new],
+                "transaction_status": sale.transaction_status,
+            }
+            for sale, new in batch
+        ],
+        "since": start,
+        "until": end,
+    }
