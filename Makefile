@@ -16,10 +16,15 @@ VENV := .venv$(if $(filter 3.3,$(AIRFLOW)),,-airflow-$(AIRFLOW))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
+DOCS_VENV := .venv-docs
+DOCS_READY := $(DOCS_VENV)/.ready
+# Microsoft's own Azure Blob server. npm installs it below the checkout.
+AZURITE_VERSION := 3.37.0
+AZURITE := .azurite/.ready-$(AZURITE_VERSION)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: venv
 venv: $(READY) ## make .venv with Airflow, this package and the development tools
@@ -70,6 +75,43 @@ lint: $(READY) ## run the checks that do not run the code
 pytest: $(READY) ## run the tests only (PYTEST_ARGS="-k pages" chooses)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: test-stores
+test-stores: .venv-stores/.ready azurite ## test on local files, S3 (moto's server) and Azure Blob (Azurite)
+	HOTMART_TEST_STORES=local,s3,azure .venv-stores/bin/pytest tests/stores
+
+.PHONY: test-distributed
+test-distributed: .venv-distributed/.ready ## test on two Celery workers with Redis and PostgreSQL, killing one
+	sh scripts/install-test-servers.sh
+	.venv-distributed/bin/pytest tests/distributed --log-cli-level=INFO
+
+# Environments with what the stores and the executor need. What they are asked for, when the pins are to be renewed:
+#   stores       apache-airflow==3.3.2 apache-airflow-providers-amazon[s3fs] apache-airflow-providers-microsoft-azure
+#                moto[server,s3] pytest pytest-timeout pytest-xdist
+#   distributed  apache-airflow[celery,postgres]==3.3.2 psycopg2-binary pytest pytest-timeout pytest-xdist
+.venv-stores/.ready .venv-distributed/.ready: .venv-%/.ready: constraints/%.txt | $(READY)
+	rm -rf .venv-$*
+	$(BIN)/python -m venv .venv-$*
+	@set -eu; \
+	echo "Making .venv-$*; this takes a minute or two."; \
+	if [ ! -x "$(BIN)/uv" ] || ! "$(BIN)/uv" pip install --quiet --python ".venv-$*/bin/python" --requirement "$<"; then \
+		echo "Installing with pip, which takes longer."; \
+		".venv-$*/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$<"; \
+	fi; \
+	".venv-$*/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	touch "$@"
+
+.PHONY: azurite
+azurite:
+	@if [ -e "$(AZURITE)" ]; then :; elif command -v npm >/dev/null 2>&1; then \
+		echo "Installing Azurite $(AZURITE_VERSION) into .azurite/."; \
+		rm -rf .azurite && mkdir .azurite && \
+		npm install --silent --no-audit --no-fund --ignore-scripts --prefix .azurite "azurite@$(AZURITE_VERSION)" && \
+		touch "$(AZURITE)"; \
+	else \
+		echo "There is no npm here, so Azurite cannot be installed: the tests on Azure Blob are skipped." >&2; \
+		echo "Install Node.js with npm (on Debian and Ubuntu the package npm) to run them." >&2; \
+	fi
+
 .PHONY: format
 format: $(READY) ## let ruff fix and format the code
 	$(BIN)/ruff check --fix .
@@ -79,12 +121,36 @@ format: $(READY) ## let ruff fix and format the code
 demo: $(READY) ## run an example DAG in Airflow against a local Hotmart, in under two minutes
 	$(BIN)/python scripts/demo.py
 
+.PHONY: docs
+docs: $(DOCS_READY) ## build the documentation site into site/; a warning or a broken link fails it
+	rm -rf site
+	$(DOCS_VENV)/bin/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet \
+		--doctree-dir $(DOCS_VENV)/doctrees docs site
+	@echo "The site is in site/: open site/index.html, or run: make docs-serve"
+
+.PHONY: docs-serve
+docs-serve: docs ## build the site and show it at http://127.0.0.1:8000
+	$(DOCS_VENV)/bin/python -m http.server --bind 127.0.0.1 --directory site 8000
+
+$(DOCS_READY): pyproject.toml constraints/airflow-3.3.txt constraints/docs.txt | $(READY)
+	rm -rf $(DOCS_VENV)
+	$(BIN)/python -m venv $(DOCS_VENV)
+	@set -eu; \
+	pins="--constraint constraints/airflow-3.3.txt --constraint constraints/docs.txt"; \
+	if [ ! -x "$(BIN)/uv" ] || ! "$(BIN)/uv" pip install --quiet --python "$(DOCS_VENV)/bin/python" \
+		$$pins --editable '.[docs]'; then \
+		echo "Installing with pip, which takes longer."; \
+		"$(DOCS_VENV)/bin/python" -m pip install --quiet --disable-pip-version-check $$pins --editable '.[docs]'; \
+	fi; \
+	touch "$(DOCS_READY)"
+
 .PHONY: build
 build: $(READY) ## build the source archive and the wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
 
 .PHONY: clean
 clean: ## remove what these targets made
-	rm -rf .venv .venv-airflow-* .demo dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-airflow-* .venv-docs .venv-stores .venv-distributed .azurite .demo dist site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find airflow_provider_hotmart dags_examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -52,7 +52,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                 "hook-class-name": "airflow_provider_hotmart.hooks.hotmart.HotmartHook",
                 "hook-name": "Hotmart",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port"],
+                    "hidden-fields": ["schema"],
                     "relabeling": {
                         "login": "Client ID",
                         "password": "Client Secret",
@@ -62,6 +62,8 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                         "login": "The Client ID of the credential: Hotmart > Tools > Hotmart credentials",
                         "password": "The Client Secret of the same credential",
                         "host": "Leave empty for Hotmart itself; set it for an emulator or a proxy",
+                        # Shown because the Test button of Airflow 3.3.2 refuses a saved connection without a port.
+                        "port": "Leave empty; 443 if the Test button complains about the port",
                         "extra": "{}",
                         "environment": "production",
                         "basic_token": "Leave empty: it is derived from Client ID and Client Secret",

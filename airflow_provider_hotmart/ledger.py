@@ -10,7 +10,7 @@ import os
 import time
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -24,6 +24,8 @@ FORMAT = "airflow-provider-hotmart ledger"
 MARGIN = timedelta(days=1)
 #: A lock older than this was left behind by a process that died, in seconds.
 STALE_LOCK = 300.0
+#: So many runs remember in their XComs when the watch began: clearing one of them forgets nothing.
+COPIES = 3
 DAY = 86400
 
 
@@ -157,6 +159,7 @@ class XComLedger:
     def __init__(self, owner: Owner, ti: Any) -> None:
         self._owner = owner
         self._ti = ti
+        self._copies = 0
 
     def load(self, now: float) -> Memory:
         """Read the XComs of earlier runs."""
@@ -168,11 +171,12 @@ class XComLedger:
                     memory.known.update(unpack(entry["ids"]))
         begun = [since for since in self._pull(self._since_key) if isinstance(since, int)]
         memory.since = min(begun, default=None)
+        self._copies = len(begun)
         return memory
 
     def record(self, digests: Iterable[int], now: float, since: int | None) -> None:
         """Push what this run reported, as an XCom."""
-        if since is not None:
+        if since is not None and self._copies < COPIES:
             self._ti.xcom_push(key=self._since_key, value=since)
         entry = {"until": self._owner.until(now), "ids": pack(digests)}
         if entry["ids"]:
@@ -186,9 +190,13 @@ class XComLedger:
         return f"{self.prefix}_{datetime.fromtimestamp(moment, UTC):%Y%m%d}"
 
     def _pull(self, key: str) -> list[Any]:
-        """Every value of a key that this and earlier runs have pushed, of all mapped instances."""
+        """
+        Every value of a key that this and earlier runs have pushed, of all mapped instances.
+
+        All of them come for a list of tasks without ``map_indexes``. With it, Airflow 3 gives the latest alone.
+        """
         ti = self._ti
-        values = ti.xcom_pull(task_ids=[ti.task_id], key=key, include_prior_dates=True, map_indexes=None)
+        values = ti.xcom_pull(task_ids=[ti.task_id], key=key, include_prior_dates=True)
         # A lazy sequence in Airflow 2; in Airflow 3 a list, which holds None for a task without any.
         return [value for value in values or () if value is not None]
 
@@ -324,16 +332,30 @@ class FileLedger:
         try:
             yield
         finally:
-            self._fs.rm_file(lock)
+            # What is recorded is recorded, and a lock that stays grows stale.
+            with suppress(Exception):
+                if self._fs.cat_file(lock) == token:
+                    self._fs.rm_file(lock)
 
     def _take(self, lock: str, token: bytes) -> None:
         for _ in range(2):
             try:
-                self._fs.pipe_file(lock, token, mode="create")
+                if self._local:
+                    # fsspec's own way of creating looks first and writes then, and two may do so at once.
+                    with open(lock, "xb") as file:  # noqa: PTH123 - as above
+                        file.write(token)
+                else:
+                    self._fs.pipe_file(lock, token, mode="create")
             except FileExistsError:
-                if not self._is_stale(lock):
+                age = self._age(lock)
+                if age is not None and age <= STALE_LOCK:
                     break
-                self._fs.rm_file(lock)
+                # One that was released meanwhile is not removed: by now it may be the next writer's.
+                if age is not None:
+                    with suppress(FileNotFoundError):
+                        self._fs.rm_file(lock)
+            except TypeError:  # a store that does not know of modes cannot lock
+                return
             else:
                 return
         raise LedgerError(
@@ -342,14 +364,14 @@ class FileLedger:
             permanent=False,
         )
 
-    def _is_stale(self, lock: str) -> bool:
+    def _age(self, lock: str) -> float | None:
+        """How old a lock is, in seconds; 0 when that cannot be read; None when there is none."""
         try:
-            written = float(self._fs.cat_file(lock).split()[0])
+            return time.time() - float(self._fs.cat_file(lock).split()[0])
         except FileNotFoundError:
-            return True
+            return None
         except (ValueError, IndexError):
-            return False
-        return time.time() - written > STALE_LOCK
+            return 0.0
 
     def _unusable(self, problem: BaseException) -> LedgerError:
         told = " ".join(str(problem).split())[:300]

@@ -148,8 +148,10 @@ class Watch:
 
 def as_scalar(value: Any) -> Any:
     """Write a filter that may hold several values as one text, for a trigger's arguments."""
-    if value is None or isinstance(value, (str, int)):
+    if value is None or isinstance(value, int):
         return value
+    if isinstance(value, str):
+        return str(value)  # a member of an enumeration becomes plain text
     return ",".join(str(one) for one in value)
 
 

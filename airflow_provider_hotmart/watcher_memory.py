@@ -109,7 +109,7 @@ class AssetMemory:
             index = await asset.aget(self._key)
             if not index:
                 continue
-            if not isinstance(index, dict) or index.get("version", 0) > VERSION:
+            if not isinstance(index, dict) or index["version"] > VERSION:
                 raise LedgerError(
                     f"the state {self._key!r} of the watched asset was written by a newer version of "
                     "airflow-provider-hotmart: upgrade the package in the triggerer too"

@@ -39,7 +39,7 @@ def midnight(dag_run: Any, days: int = 0) -> datetime:
 with DAG(
     dag_id="hotmart_daily_to_object_storage",
     description="Yesterday's sales participants and all products, as JSON Lines on object storage",
-    schedule="0 9 * * *",  # 06:00 in São Paulo
+    schedule="0 6 * * *",  # in the zone of the start_date
     start_date=datetime(2026, 1, 1, tzinfo=SAO_PAULO),
     catchup=False,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},

@@ -120,7 +120,8 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     """
     for secret in secrets:
         encoded = base64.b64encode(secret.encode()).decode()
-        for form in (secret, quote(secret, safe=""), quote_plus(secret), unquote(secret), encoded, encoded.rstrip("=")):
+        urls = (quote(secret, safe=""), quote(secret), quote_plus(secret), unquote(secret))
+        for form in (secret, *urls, encoded, encoded.rstrip("=")):
             if form:
                 text = text.replace(form, "***")
     text = " ".join(text.split())

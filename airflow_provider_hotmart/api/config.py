@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import math
 from collections.abc import Mapping
@@ -191,7 +190,7 @@ class _Form:
     def _decoded(self, basic: str) -> tuple[str, str]:
         try:
             decoded = base64.b64decode(basic + "=" * (-len(basic) % 4), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no ASCII, no base64, or no UTF-8 inside
             decoded = ""
         client_id, colon, client_secret = decoded.partition(":")
         if not colon or not client_id or not client_secret:

@@ -61,13 +61,15 @@ def keep(value: Any, asked: tuple[str, ...]) -> Any:
     """
     Reduce a row to the paths that were asked for, as Hotmart's ``select`` does.
 
+    A field of which nothing is left is left out; in a list an empty object stays, so that lists keep their length.
+
     :param value: a row, or a part of one.
     :param asked: dot paths relative to it.
     """
     if isinstance(value, list):
         return [keep(one, asked) for one in value]
     if not isinstance(value, dict):
-        return value
+        return {}
     whole = {path for path in asked if "." not in path}
     deeper: dict[str, list[str]] = {}
     for path in asked:
@@ -79,7 +81,9 @@ def keep(value: Any, asked: tuple[str, ...]) -> Any:
         if name in whole:
             kept[name] = part
         elif name in deeper:
-            kept[name] = keep(part, tuple(deeper[name]))
+            inside = keep(part, tuple(deeper[name]))
+            if inside:
+                kept[name] = inside
     return kept
 
 

@@ -417,8 +417,7 @@ class ParticipantsListing(Listing[_T]):
             if query.select:
                 self._add_selected(records, sale, participants, status)
                 continue
-            plain = len(sale) == len(_KNOWN_OF_SALE)
-            more = {} if plain else {name: sale[name] for name in sale if name not in _KNOWN_OF_SALE}
+            more = {name: sale[name] for name in sorted(sale.keys() - _KNOWN_OF_SALE)}
             transaction, product = sale["transaction"], sale.get("product")
             for one in participants:
                 role = one.get("role")
@@ -433,8 +432,8 @@ class ParticipantsListing(Listing[_T]):
                 }
                 if more:
                     record.update(more)
-                if len(one) != len(_KNOWN_OF_PARTICIPANT):
-                    record.update({name: one[name] for name in one if name not in _KNOWN_OF_PARTICIPANT})
+                if not one.keys() <= _KNOWN_OF_PARTICIPANT:
+                    record.update({name: one[name] for name in sorted(one.keys() - _KNOWN_OF_PARTICIPANT)})
                 records.append(record)
         return records
 

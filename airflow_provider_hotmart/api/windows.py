@@ -112,7 +112,10 @@ def moment(value: Any, name: str) -> int:
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         # By way of the calendar: pendulum's differences of dates cannot be divided like the standard library's.
-        return calendar.timegm(aware.utctimetuple()) + (1 if aware.microsecond else 0)
+        try:
+            return calendar.timegm(aware.utctimetuple()) + (1 if aware.microsecond else 0)
+        except OverflowError:  # its moment in UTC lies before the year 1 or after 9999
+            raise HotmartInvalidRequestError(f"{name} is {str(value)!r}, {rule}") from None
     if isinstance(value, date):
         return moment(datetime(value.year, value.month, value.day, tzinfo=UTC), name)
     if isinstance(value, (int, float)):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -55,6 +54,8 @@ class _HotmartListOperator(BaseOperator):
 
         :return: the records; with a destination, the manifest of the file.
         """
+        from airflow_provider_hotmart.failing import failing_for_good
+
         with failing_for_good():
             if self.destination is None:
                 return self._to_xcom()
@@ -308,20 +309,3 @@ class HotmartListSalesParticipantsOperator(_HotmartListOperator):
             "end_date": end,
             "transaction_status": [str(one) for one in query.statuses] or None,
         }
-
-
-@contextmanager
-def failing_for_good() -> Iterator[None]:
-    """Fail the task without retries where repeating it gives the same error."""
-    from airflow_provider_hotmart.api.errors import HotmartError
-    from airflow_provider_hotmart.storage import DestinationError
-
-    try:
-        yield
-    except (HotmartError, DestinationError) as error:
-        if not error.permanent:
-            raise
-        failure = AirflowFailException(f"{type(error).__name__}: {error}")
-    else:
-        return
-    raise failure

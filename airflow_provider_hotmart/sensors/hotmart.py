@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -60,13 +60,15 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     :param select: dot paths of the fields to write to the destination (templated).
     :param since: earliest order date: ISO 8601 text or ``datetime``; ``"now"``: the start of the first run (templated).
     :param lookback: how far each look goes back from now, at most 366 days.
-    :param ledger: where to remember what was reported: ``"xcom"``: in the XComs of this task's runs; the URL of a file,
-        any that ``ObjectStoragePath`` takes (templated); None: nowhere, everybody in the window is new.
+    :param ledger: where to remember what was reported: ``"xcom"``: in the XComs of this task's runs, each of which knows
+        of those with an earlier date; the URL of a file, any that ``ObjectStoragePath`` takes, which all know
+        (templated); None: nowhere, everybody in the window is new.
     :param ledger_conn_id: the connection of the ledger's object store (templated).
     :param min_new: how many have to be new at least.
     :param destination: URL of a file for the records of who is new, ending in ``.jsonl`` or ``.jsonl.gz`` (templated).
     :param destination_conn_id: the connection of the destination's object store (templated).
     :param max_consecutive_failures: so many passing failures in a row are waited out; the next one fails the task.
+        In mode ``reschedule`` each look is on its own, and all of them are waited out until the timeout.
     :param hotmart_conn_id: the connection of type ``hotmart`` (templated).
     :param deferrable: wait in the triggerer, without taking up a worker.
     """
@@ -158,7 +160,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             return super().execute(context)
         try:
             return self._look_or_defer(context, time.time())
-        except AirflowFailException as error:
+        except (AirflowFailException, AirflowSensorTimeout) as error:
             # What the base class does around a poke, and around a task that resumes.
             if self.soft_fail:
                 raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
@@ -171,34 +173,37 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         look = self._look_patiently(context)
         return PokeReturnValue(is_done=look is not None and look.done, xcom_value=look.value if look else None)
 
-    def execute_complete(self, context: Context, event: Any, started: float) -> Any:
+    def execute_complete(self, context: Context, event: Any, started: float | None = None) -> Any:
         """
         Look again after the trigger saw a change; wait on if nothing is new after all.
 
         :param event: what the trigger sent.
-        :param started: when the task began to wait, in seconds since the epoch.
+        :param started: when the task began to wait, in seconds since the epoch; ``dag.test()`` forgets it.
         :raises AirflowFailException: when the event is not understood: no news is no success.
         """
         status = event.get("status") if isinstance(event, dict) else None
         if status == "changed":
-            return self._look_or_defer(context, started)
+            return self._look_or_defer(context, time.time() if started is None else started)
         if status == "error":
             message = f"The trigger gave up: {event.get('message')}"
             raise AirflowFailException(message) if event.get("permanent") else AirflowException(message)
         raise AirflowFailException(f"The trigger sent {type(event).__name__} that this sensor does not understand")
 
     def _look_or_defer(self, context: Context, started: float) -> dict[str, Any] | None:
+        look = self._look_patiently(context)
+        if look is None or not look.done:
+            self._wait(look, started)
+        self.log.info("Success criteria met. Exiting.")
+        return look.value
+
+    def _wait(self, look: _Look | None, started: float) -> NoReturn:
+        """Go on waiting in the triggerer for what is left of the timeout."""
         from airflow_provider_hotmart.triggers.hotmart import HotmartNewSalesParticipantsTrigger
         from airflow_provider_hotmart.watch import as_scalar
 
-        look = self._look_patiently(context)
-        if look is not None and look.done:
-            self.log.info("Success criteria met. Exiting.")
-            return look.value
         left = self.timeout - (time.time() - started)
         if left <= 0:
-            message = f"Nobody new within the timeout of {self.timeout} seconds."
-            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
+            raise AirflowSensorTimeout(f"Nobody new within the timeout of {self.timeout} seconds.")
         filters = {name: as_scalar(getattr(self, name)) for name in self.filters if name != "select"}
         self.defer(
             trigger=HotmartNewSalesParticipantsTrigger(
@@ -216,12 +221,14 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         )
 
     def _look_patiently(self, context: Context) -> _Look | None:
-        """Look once; None when Hotmart failed in a way that may pass, and has not done so too often in a row."""
+        """Look once; None when that failed in a way that may pass, and has not done so too often in a row."""
         from airflow_provider_hotmart.api.errors import HotmartError
+        from airflow_provider_hotmart.ledger import LedgerError
+        from airflow_provider_hotmart.storage import DestinationError
 
         try:
             look = self._look(context)
-        except HotmartError as error:
+        except (HotmartError, LedgerError, DestinationError) as error:
             self._failures += 1
             if self._failures > self.max_consecutive_failures:
                 raise
@@ -259,7 +266,12 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 if self.do_xcom_push:
                     # Before the ledger: a crash between the two must repeat, not lose.
                     context["ti"].xcom_push(key="return_value", value=look.value)
-                ledger.record(look.new, now, since if memory.since is None and self.since == "now" else None)
+            begun = since if self.since == "now" else None
+            if look.done:
+                ledger.record(look.new, now, begun)
+            elif memory.since is None and begun is not None:
+                # The next run goes on from here, even if this one meets nobody.
+                ledger.record([], now, begun)
             return look
 
     def _check(self) -> None:

@@ -13,19 +13,24 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.errors import HotmartError
 from airflow_provider_hotmart.api.vocabulary import PARTICIPANT_FILTERS
 from airflow_provider_hotmart.api.windows import Window, iso
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
-from airflow_provider_hotmart.ledger import FileLedger, Owner
+from airflow_provider_hotmart.ledger import FileLedger, Memory, Owner
 from airflow_provider_hotmart.watch import NOW, Watch, as_scalar, digest_of_all
 from airflow_provider_hotmart.watcher_memory import AssetMemory, FileMemory, ProcessMemory, WatcherMemory
+
+try:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+except ImportError:  # before Airflow 3.3, where nobody asks for a producer
+    SharedStreamProducer = object  # type: ignore[assignment,misc]
 
 _T = TypeVar("_T")
 log = logging.getLogger(__name__)
@@ -33,7 +38,8 @@ log = logging.getLogger(__name__)
 THREADS_PER_CONNECTION = 16
 #: Sales in one event.
 LARGEST_EVENT = 500
-#: Seconds after which an event that was handed over is taken to be stored; the triggerer stores them every second.
+#: Seconds after which an event that was handed over is taken to be stored, where Airflow does not say: the
+#: triggerer stores them every second.
 HANDED_OVER = 5.0
 
 _connections: dict[HotmartConfig, Connection] = {}
@@ -79,6 +85,15 @@ async def connect(hotmart_conn_id: str) -> Connection:
     if config not in _connections:
         _connections[config] = Connection(config)
     return _connections[config]
+
+
+def is_permanent(error: Exception) -> bool:
+    """
+    Whether trying again is of no use. What is not known to be so may pass: Airflow's own services fail at times too.
+
+    :param error: of this package, or of Airflow.
+    """
+    return bool(getattr(error, "permanent", isinstance(error, AirflowNotFoundException)))
 
 
 class HotmartNewSalesParticipantsTrigger(BaseTrigger):
@@ -141,7 +156,7 @@ class HotmartNewSalesParticipantsTrigger(BaseTrigger):
             except Exception as error:  # noqa: BLE001 - the worker is told of every one of them
                 failures += 1
                 connection = None
-                permanent = bool(getattr(error, "permanent", not isinstance(error, HotmartError)))
+                permanent = is_permanent(error)
                 self.log.warning("Poll failed, %d in a row: %s: %s", failures, type(error).__name__, error)
                 if permanent or failures > self.max_consecutive_failures:
                     message = f"{type(error).__name__}: {error}"
@@ -172,7 +187,8 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     asset's state (Airflow 3.3 and later) or in the ``ledger``; it is put there once the event was handed over, so
     that a restart in between repeats an event and never loses one.
 
-    New means the same as for the sensor.
+    New means the same as for the sensor. A watcher that cannot go on says why in its log, and tries again at its
+    next poll.
 
     :param transaction: one transaction code or several.
     :param transaction_status: one status or several, or ``"ALL"``. None means APPROVED and COMPLETE.
@@ -190,6 +206,8 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :param ledger_conn_id: the connection of the ledger's object store.
     :param hotmart_conn_id: the connection of type ``hotmart``.
     """
+
+    filters = tuple(name for name in PARTICIPANT_FILTERS if name != "select")
 
     def __init__(
         self,
@@ -229,8 +247,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
 
         self._memory: WatcherMemory | None = None
         self._recording: set[asyncio.Task[None]] = set()
-
-    filters = tuple(name for name in PARTICIPANT_FILTERS if name != "select")
+        self._turn = asyncio.Lock()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class and its arguments, all of them JSON scalars."""
@@ -262,25 +279,30 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
 
         :param kwargs: arguments of one of them.
         :return: everybody in the window, at each poll.
-        :raises HotmartError: when it is permanent; passing failures are logged.
         """
         trigger = cls(**kwargs)
-        watch = trigger.watch()
         failures = 0
         while True:
             try:
                 connection = await connect(trigger.hotmart_conn_id)
-                snapshot = await connection.run(partial(take_snapshot, watch, connection.client))
-            except Exception as error:
-                if getattr(error, "permanent", not isinstance(error, HotmartError)):
-                    raise
+                snapshot = await connection.run(partial(take_snapshot, trigger.watch(), connection.client))
+            except Exception as error:  # noqa: BLE001 - Airflow starts a watcher that ends anew, every second
                 failures += 1
-                log.warning("Poll failed, %d in a row: %s: %s", failures, type(error).__name__, error)
+                _log_failure(error, failures)
             else:
                 failures = 0
                 log.info("Polled: %d sales in %s", len(snapshot.sales), snapshot.window)
                 yield snapshot
             await asyncio.sleep(trigger.poll_interval)
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
+        """
+        Poll for watchers that Airflow tells when their events are stored (Airflow 3.3 and later).
+
+        :param kwargs: arguments of one of them.
+        """
+        return _Polls(cls.open_shared_stream(kwargs))
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
         """
@@ -288,27 +310,29 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
 
         :param shared_stream: what :meth:`open_shared_stream` yields.
         """
-        memory = await self._remember()
-        known = (await memory.load(time.time())).known
+        memory, remembered = await self._remember()
+        known = remembered.known
         async for snapshot in shared_stream:
+            reported: list[int] = []
             fresh = [(sale, new) for sale in snapshot.sales if (new := sale.unknown(known))]
             for start in range(0, len(fresh), LARGEST_EVENT):
                 batch = fresh[start : start + LARGEST_EVENT]
                 digests = [digest for _, new in batch for digest in new.values()]
                 yield TriggerEvent(_payload(snapshot.window, batch))
                 known.update(digests)
-                self._record_later(memory, digests)
+                reported += digests
+            if reported:
+                self._record_later(memory, reported, snapshot.stored)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll alone: where Airflow does not share polls, or this watcher begins at a moment of its own."""
         kwargs = self.serialize()[1]
         if self.since == NOW:
-            memory = await self._remember()
-            now = time.time()
-            since = (await memory.load(now)).since
+            memory, remembered = await self._remember()
+            since = remembered.since
             if since is None:
-                since = int(now)
-                await memory.record([], now, since)
+                since = int(time.time())
+                await self._record(memory, [], since)
             kwargs["since"] = iso(since)
         async for event in self.filter_shared_stream(type(self).open_shared_stream(kwargs)):
             yield event
@@ -324,8 +348,19 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         filters = {name: getattr(self, name) for name in self.filters}
         return Watch(self.hotmart_conn_id, filters, self.since, lookback)
 
-    async def _remember(self) -> WatcherMemory:
-        """Choose where to remember."""
+    async def _remember(self) -> tuple[WatcherMemory, Memory]:
+        """Find what was reported, and where to remember more; wait until that works."""
+        failures = 0
+        while True:
+            try:
+                memory = await self._choose_memory()
+                return memory, await memory.load(time.time())
+            except Exception as error:  # noqa: BLE001 - as above
+                failures += 1
+                _log_failure(error, failures)
+            await asyncio.sleep(self.poll_interval)
+
+    async def _choose_memory(self) -> WatcherMemory:
         if self._memory is None:
             watch = self.watch()
             owner = Owner(watch.scope, None, watch.lookback)
@@ -339,18 +374,26 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
                 self._memory = ProcessMemory()
         return self._memory
 
-    def _record_later(self, memory: WatcherMemory, digests: list[int]) -> None:
-        """Record what was handed over, once the triggerer has had the time to store it."""
-        task = asyncio.create_task(self._record(memory, digests))
+    def _record_later(self, memory: WatcherMemory, digests: list[int], stored: asyncio.Event | None) -> None:
+        """Record what was handed over, once the triggerer has stored it."""
+
+        async def record() -> None:
+            await (asyncio.sleep(HANDED_OVER) if stored is None else stored.wait())
+            await self._record(memory, digests)
+
+        task = asyncio.create_task(record())
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
-    async def _record(self, memory: WatcherMemory, digests: list[int]) -> None:
-        await asyncio.sleep(HANDED_OVER)
-        try:
-            await memory.record(digests, time.time(), None)
-        except Exception as error:  # noqa: BLE001 - not recorded means repeated after a restart, and nothing worse
-            self.log.warning("What was reported could not be recorded: %s: %s", type(error).__name__, error)
+    async def _record(self, memory: WatcherMemory, digests: list[int], since: int | None = None) -> None:
+        """Record, one after the other, and as often as it takes: until then, a restart repeats what was reported."""
+        async with self._turn:
+            while True:
+                try:
+                    return await memory.record(digests, time.time(), since)
+                except Exception as error:  # noqa: BLE001 - nothing is lost by trying again
+                    self.log.warning("What was reported is not recorded yet: %s: %s", type(error).__name__, error)
+                await asyncio.sleep(self.poll_interval)
 
 
 class Sale(NamedTuple):
@@ -371,10 +414,43 @@ class Sale(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """Everybody in the window at one moment."""
+    """
+    Everybody in the window at one moment.
+
+    :param stored: set once all events that came of it are stored; None: nobody will tell.
+    """
 
     window: Window
     sales: list[Sale]
+    stored: asyncio.Event | None = None
+
+
+class _Polls(SharedStreamProducer):
+    """
+    Polls, and passes on when the events of a poll are stored.
+
+    :param snapshots: the polls.
+    """
+
+    def __init__(self, snapshots: AsyncIterator[Snapshot]) -> None:
+        self._snapshots = snapshots
+
+    async def open_stream(self) -> AsyncIterator[tuple[Snapshot, asyncio.Event]]:
+        """Give each poll to the watchers."""
+        async for snapshot in self._snapshots:
+            stored = asyncio.Event()
+            yield snapshot._replace(stored=stored), stored
+
+    async def advance(self, batch: Any) -> None:
+        """Tell the watchers that the events of these polls are stored; where that failed, they are repeated."""
+        for item in batch:
+            if not item.outcome.failed:
+                item.broker_payload.set()
+
+
+def _log_failure(error: Exception, failures: int) -> None:
+    level = logging.ERROR if is_permanent(error) else logging.WARNING
+    log.log(level, "Poll failed, %d in a row: %s: %s", failures, type(error).__name__, error)
 
 
 def take_snapshot(watch: Watch, client: HotmartClient) -> Snapshot:

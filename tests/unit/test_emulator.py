@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -236,6 +237,16 @@ def test_a_wrong_credential_gets_no_token(hotmart: HotmartEmulator, name: Any) -
         assert (answer.status_code, answer.json()["error"]) == (401, name)
 
 
+def test_the_credential_in_a_query_must_be_right_too(hotmart: HotmartEmulator) -> None:
+    answer = requests.post(
+        hotmart.token_url,
+        headers={"Authorization": hotmart.basic_token},
+        params={"grant_type": "client_credentials", "client_secret": "wrong"},
+        timeout=10,
+    )
+    assert answer.status_code == 401
+
+
 def test_another_grant_type_gets_no_token(hotmart: HotmartEmulator) -> None:
     for data in ({}, {"grant_type": "password"}):
         answer = requests.post(hotmart.token_url, headers={"Authorization": hotmart.basic_token}, data=data, timeout=10)
@@ -260,7 +271,7 @@ def test_each_bearer_problem_has_its_own_name(client: Client, hotmart: HotmartEm
     assert requests.get(hotmart.url + SALES, timeout=10).json()["error"] == "unauthorized"
     assert client.error(headers={"Authorization": "Bearer"}) == (401, "unauthorized")
     assert client.error(headers={"Authorization": "Bearer x"}) == (401, "invalid_token")
-    decoded = requests.utils.unquote(client.token)
+    decoded = unquote(client.token)
     assert client.error(headers={"Authorization": f"Bearer {decoded}"}) == (401, "invalid_token")
     hotmart.clock.advance(172_798)
     assert client.get().status_code == 200
@@ -531,8 +542,36 @@ def test_data_can_shift_while_pages_are_read(visitor: Client, empty: HotmartEmul
     assert visitor.transactions(max_results=2) == [old[0], old[1], old[1], old[2], old[3]]
 
 
+def test_a_listing_of_several_statuses_shifts_too(visitor: Client, empty: HotmartEmulator) -> None:
+    old = [empty.add_sale(status=status).transaction for status in ("APPROVED", "COMPLETE")]
+    assert sorted(visitor.transactions()) == sorted(old)
+    assert len(empty.sales) == 2
+    new = empty.add_sale().transaction
+    assert sorted(visitor.transactions()) == sorted([*old, new])
+    assert [sale.transaction for sale in empty.sales] == [*old, new]
+
+
+def test_moving_a_sale_moves_its_approval(visitor: Client, empty: HotmartEmulator) -> None:
+    empty.quirks.date_filter = "approval"
+    late = empty.add_sale(ordered_at=NOW - timedelta(days=5), approved_at=NOW + timedelta(days=1))
+    window = {"start_date": ms(NOW) - 1, "end_date": ms(NOW)}
+    assert visitor.transactions(**window, transaction_status="WAITING_PAYMENT") == []
+    assert visitor.transactions(**everything(end_date=ms(NOW)), transaction_status="WAITING_PAYMENT") == [
+        late.transaction
+    ]
+    empty.move(late.transaction, "APPROVED")
+    assert late.approved_at == NOW.timestamp()
+    assert visitor.transactions(**window, transaction_status="APPROVED") == [late.transaction]
+    dropped = empty.add_sale(ordered_at=NOW - timedelta(days=5), approved_at=NOW + timedelta(days=1))
+    empty.move(dropped.transaction, "EXPIRED")
+    assert dropped.approved_at is None
+
+
 def test_the_second_callback_comes_after_the_answer(visitor: Client, empty: HotmartEmulator) -> None:
-    empty.after_call = lambda call: empty.add_sale() and None
+    def sell(_: Call) -> None:
+        empty.add_sale()
+
+    empty.after_call = sell
     assert visitor.transactions() == []
     assert len(visitor.transactions()) == 1
 
@@ -559,7 +598,7 @@ def test_every_choice_of_a_quirk_is_accepted_and_nothing_else() -> None:
     with pytest.raises(ValueError, match="date_filter must be one of"):
         Quirks(date_filter="birthday")  # type: ignore[arg-type]
     with pytest.raises(AttributeError, match="no such quirk"):
-        Quirks().date_fitler = "order"  # type: ignore[attr-defined]
+        Quirks().date_fitler = "order"
 
 
 @pytest.mark.parametrize("start_inclusive", [True, False])
@@ -627,6 +666,10 @@ def test_several_values(visitor: Client, empty: HotmartEmulator) -> None:
 def test_several_product_values(client: Client, hotmart: HotmartEmulator) -> None:
     wanted = [product for product in hotmart.products if product["status"] in ("PAUSED", "DRAFT")]
     assert client.items(PRODUCTS, status=["PAUSED", "DRAFT"]) == wanted
+    assert client.error(PRODUCTS, format="EBOOK,VIDEOS") == (400, "invalid_parameter")
+    hotmart.quirks.several_values = "last"
+    assert client.items(PRODUCTS, format="EBOOK,VIDEOS") == []
+    hotmart.quirks.several_values = "repeat"
     ids = [product["id"] for product in hotmart.products[:2]]
     assert client.items(PRODUCTS, id=ids) == hotmart.products[:2]
     both = {one[0] for one in hotmart.truth("COMPLETE", product_id=ids[0])}
@@ -646,7 +689,7 @@ def test_the_shape_of_an_empty_result(visitor: Client, empty: HotmartEmulator) -
 def test_the_token_of_the_last_page(visitor: Client, empty: HotmartEmulator) -> None:
     found = []
     for value in ("absent", "null", "empty"):
-        empty.quirks.last_page_token = value  # type: ignore[assignment]
+        empty.quirks.last_page_token = value
         found.append(visitor.get(PRODUCTS).json()["page_info"].get("next_page_token", "absent"))
     assert found == ["absent", None, ""]
 
@@ -681,6 +724,10 @@ def test_keys_change_their_order_from_call_to_call(client: Client, hotmart: Hotm
     one, other = client.get(max_results=5), client.get(max_results=5)
     assert one.text != other.text
     assert one.json() == other.json() == plain.json()
+    assert {tuple(client.get(max_results=1).json()) for _ in range(30)} == {
+        ("items", "page_info"),
+        ("page_info", "items"),
+    }
 
 
 def test_the_text_of_an_error_has_one_of_two_names(client: Client, hotmart: HotmartEmulator) -> None:
@@ -696,12 +743,16 @@ def test_an_arbitrary_order_is_stable_and_complete(client: Client, hotmart: Hotm
     assert one == other
     assert one != ordered
     assert sorted(one) == sorted(ordered)
+    hotmart.quirks.order = "date"
+    complete = client.transactions(**everything(transaction_status="COMPLETE"))
+    hotmart.quirks.order = "arbitrary"
+    assert client.transactions(**everything(transaction_status="COMPLETE")) != complete
 
 
 def test_missing_values_look_as_told(client: Client, hotmart: HotmartEmulator) -> None:
     looks: dict[str, set[Any]] = {}
     for look in ("absent", "blank", "null"):
-        hotmart.quirks.missing_values = look  # type: ignore[assignment]
+        hotmart.quirks.missing_values = look
         users = [user["user"] for item in client.items(**everything()) for user in item["users"]]
         looks[look] = {user.get("phone", "absent") for user in users if not user.get("phone")}
     assert looks == {"absent": {"absent"}, "blank": {""}, "null": {None}}
@@ -791,6 +842,15 @@ def test_the_headers_of_the_budget_may_be_missing() -> None:
             assert budget(refused) == [None] * 5
 
 
+def test_calls_of_a_future_that_was_turned_back_do_not_count() -> None:
+    with emulator(rate_limit=1, quirks=Quirks(rate_window="sliding")) as hotmart:
+        client = Client(hotmart)
+        with client.http:
+            assert client.get().status_code == 200
+            hotmart.clock.advance(-3600)
+            assert client.get().status_code == 200
+
+
 def test_a_token_costs_nothing_of_the_budget() -> None:
     with emulator(rate_limit=1) as hotmart:
         client = Client(hotmart)
@@ -847,6 +907,18 @@ def test_a_clock_runs_or_stands_and_can_be_turned() -> None:
     assert abs(running.now() - datetime.now(UTC).timestamp()) < 5
     running.set(NOW)
     assert 0 <= running.now() - NOW.timestamp() < 5
+
+
+def test_a_clock_may_run_faster_and_is_set_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = NOW.timestamp()
+    monkeypatch.setattr("airflow_provider_hotmart.emulator.clock.time.time", lambda: real)
+    clock = Clock(speed=60)
+    real += 2
+    assert clock.now() == NOW.timestamp() + 120
+    clock.set(NOW)
+    assert clock.now() == NOW.timestamp()
+    real += 1
+    assert clock.now() == NOW.timestamp() + 60
 
 
 def test_a_sale_knows_its_life() -> None:

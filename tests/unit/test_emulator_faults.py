@@ -262,6 +262,10 @@ def test_stopping_does_not_wait_for_a_stalled_answer(client: Client, hotmart: Ho
     assert not asking.is_alive()
     assert time.monotonic() - began < 2
     assert len(failed) == 1
+    serving = [thread for thread in threading.enumerate() if thread.name == "hotmart-emulator-connection"]
+    for thread in serving:
+        thread.join(2)
+    assert not any(thread.is_alive() for thread in serving)
 
 
 def test_a_token_may_expire_in_the_middle_of_a_listing(client: Client, hotmart: HotmartEmulator) -> None:
@@ -277,6 +281,9 @@ def test_only_the_token_that_was_used_expires(client: Client, hotmart: HotmartEm
     with other.http:
         hotmart.faults.add(Fault.expired_token())
         client.get()
+        assert other.get().status_code == 200
+        hotmart.faults.add(Fault.expired_token())
+        assert requests.get(hotmart.url + SALES, timeout=10).status_code == 401
         assert other.get().status_code == 200
 
 

@@ -91,7 +91,7 @@ def test_every_module_it_names_exists() -> None:
 
 
 def test_extra_stays_visible_and_secrets_are_password_fields(connection_type: dict[str, Any]) -> None:
-    assert connection_type["ui-field-behaviour"]["hidden-fields"] == ["schema", "port"]
+    assert connection_type["ui-field-behaviour"]["hidden-fields"] == ["schema"]
     secret = {
         name for name, field in connection_type["conn-fields"].items() if field["schema"].get("format") == "password"
     }
@@ -114,7 +114,7 @@ def test_every_default_is_a_valid_value_of_its_field(connection_type: dict[str, 
 
 
 def test_placeholders_and_labels_belong_to_fields_that_exist(connection_type: dict[str, Any]) -> None:
-    fields = {"login", "password", "host", "extra", *connection_type["conn-fields"]}
+    fields = {"login", "password", "host", "port", "extra", *connection_type["conn-fields"]}
     behaviour = connection_type["ui-field-behaviour"]
     assert set(behaviour["placeholders"]) <= fields
     assert set(behaviour["relabeling"]) <= fields

@@ -1,0 +1,141 @@
+"""The example DAGs do what they say, run as a user would run them, against a local Hotmart."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_provider_hotmart.emulator import Clock
+from tests.airflow.support import (
+    HAS_SUPERVISOR,
+    ROOT,
+    AirflowRun,
+    ThrowawayAirflow,
+    connection,
+    identities,
+    small_hotmart,
+)
+
+pytestmark = pytest.mark.airflow
+
+EXAMPLES = sorted((ROOT / "dags_examples").glob("*.py"))
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    lines = gzip.decompress(path.read_bytes()).decode("utf-8").split("\n")
+    assert lines.pop() == ""
+    return [json.loads(line) for line in lines]
+
+
+def check_parsed(run: AirflowRun, dag_id: str) -> None:
+    assert run.report == {"dags": [dag_id], "import_errors": [], "warnings": []}
+    assert set(run.states().values()) == {"success"}, run.states()
+
+
+def test_every_example_has_a_test() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert [path.stem for path in EXAMPLES if f'"{path.stem}"' not in text] == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_what_it_is_and_is_named_like_its_file(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert f'dag_id="{path.stem}"' in text
+    assert "doc_md=__doc__" in text
+    assert "description=" in text
+
+
+# The examples that look at the clock look at this machine's.
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def test_the_daily_example_writes_yesterday(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
+    example = "hotmart_daily_to_object_storage"
+    # 06:00 in São Paulo, when it is scheduled; a moment that is still the day before in São Paulo; and, on
+    # Airflow 3, a run without logical date, and so without data interval.
+    scheduled = datetime.combine(NOW.date() - timedelta(days=3), datetime.min.time(), UTC) + timedelta(hours=9)
+    late = scheduled.replace(hour=1) - timedelta(days=2)
+    runs = [{"dag_id": example, "logical_date": moment.isoformat()} for moment in (scheduled, late)]
+    if HAS_SUPERVISOR:
+        runs.append({"dag_id": example, "logical_date": None})
+
+    with small_hotmart(sales=400, clock=Clock(frozen=NOW)) as hotmart:
+        run = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            *runs,
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+        )
+        check_parsed(run, example)
+
+        days = [scheduled.astimezone(SAO_PAULO).date() - timedelta(days=1)]
+        # Airflow 2 ends the data interval of a run by hand at the last scheduled moment before it.
+        late_end = late if HAS_SUPERVISOR else scheduled - timedelta(days=3)
+        days.append(late_end.astimezone(SAO_PAULO).date() - timedelta(days=1))
+        if HAS_SUPERVISOR:
+            days.append(datetime.now(SAO_PAULO).date() - timedelta(days=1))
+        names = sorted(f"{day}.jsonl.gz" for day in days)
+        assert sorted(path.name for path in (tmp_path / "participants").iterdir()) == names
+        assert sorted(path.name for path in (tmp_path / "products").iterdir()) == names
+        for day in days:
+            midnight = datetime(day.year, day.month, day.day, tzinfo=SAO_PAULO)
+            found = identities(read(tmp_path / "participants" / f"{day}.jsonl.gz"))
+            assert len(found) == len(set(found))
+            assert set(found) == hotmart.truth(None, midnight, midnight + timedelta(days=1)) != set()
+            assert read(tmp_path / "products" / f"{day}.jsonl.gz") == hotmart.products
+
+
+def test_the_refunds_example_counts_by_product(airflow: ThrowawayAirflow) -> None:
+    example = "hotmart_refunds_to_xcom"
+    statuses = ["REFUNDED", "PARTIALLY_REFUNDED", "CHARGEBACK"]
+    with small_hotmart(sales=300, days=60, clock=Clock(frozen=NOW), statuses=["COMPLETE", *statuses]) as hotmart:
+        run = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            {"dag_id": example, "conf": {"days": 40}},
+            connections={"hotmart_default": connection(hotmart)},
+        )
+        check_parsed(run, example)
+        buyers = run.task("buyers").xcom
+        # The window ends with the run, and no sale is younger than the emulator's clock.
+        start = NOW - timedelta(days=40)
+        expected = {one for one in hotmart.truth(statuses, start) if one[1] == "BUYER"}
+        edge = {one[0] for one in hotmart.truth(statuses, start, start + timedelta(minutes=5))}
+        found = {one["transaction"] for one in buyers}
+        assert found | edge == {one[0] for one in expected} | edge
+        assert len(found) > 100
+        # No personal data: only what was selected, and the status.
+        assert {tuple(sorted(one)) for one in buyers} == {("product", "role", "transaction", "transaction_status")}
+        assert {tuple(one["product"]) for one in buyers} == {("name",)}
+        counted = run.task("count_by_product").xcom
+        assert sum(sum(products.values()) for products in counted.values()) == len(buyers)
+        assert set(counted) == set(statuses)
+        assert "REFUNDED: " in run.logs
+
+
+def test_the_backfill_example_writes_a_year_month_by_month(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
+    example = "hotmart_backfill"
+    with small_hotmart(sales=700, days=500, clock=Clock(frozen=datetime(2026, 2, 10, tzinfo=UTC))) as hotmart:
+        run = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            {"dag_id": example, "conf": {"first_month": "2025-02", "months": 12}},
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+        )
+        check_parsed(run, example)
+        months = [f"2025-{month:02}" for month in range(2, 13)] + ["2026-01"]
+        folder = tmp_path / "backfill"
+        assert sorted(path.name for path in folder.iterdir()) == [f"{month}.jsonl.gz" for month in months]
+        found = [one for month in months for one in identities(read(folder / f"{month}.jsonl.gz"))]
+        year = datetime(2025, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+        assert len(found) == len(set(found)) > 1000
+        assert set(found) == hotmart.truth(None, *year)
+        manifests = [task.xcom for task in run.mapped("participants")]
+        assert [manifest["start_date"][:7] for manifest in manifests] == months
+        assert sum(manifest["records"] for manifest in manifests) == len(found)

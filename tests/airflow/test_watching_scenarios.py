@@ -1,0 +1,175 @@
+"""Whichever way one watches, the same people are new: poke, reschedule and deferrable mode, and an asset's watcher."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+
+from airflow_provider_hotmart.emulator import Call, HotmartEmulator
+from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connected, connection, migrated_home, small_hotmart
+from tests.airflow.watching import NOW, WAYS, Watcher, Way, people
+
+pytestmark = pytest.mark.airflow
+
+DAY = timedelta(days=1)
+#: Makes a way of watching from the arguments of the sensor or trigger.
+Watching = Callable[..., Way]
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    """The machine's clock, which the emulator's follows."""
+    with time_machine.travel(NOW, tick=True) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def hotmart(clock: time_machine.Traveller) -> Iterator[HotmartEmulator]:
+    with small_hotmart(sales=0) as emulator, connected(connection(emulator)):
+        yield emulator
+
+
+@pytest.fixture(params=WAYS)
+def watching(
+    request: pytest.FixtureRequest, airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path: Path
+) -> Iterator[Watching]:
+    if request.param == "watcher" and not HAS_SUPERVISOR:
+        pytest.skip("assets have watchers since Airflow 3")
+    if request.param == "reschedule" and not HAS_SUPERVISOR:
+        # Airflow 2 asks its database for the first poke.
+        migrated_home(airflow.shared, Path(os.environ["AIRFLOW_HOME"]))
+    ways: list[Way] = []
+
+    def make(**arguments: Any) -> Way:
+        ways.append(WAYS[request.param](tmp_path, **arguments))
+        return ways[-1]
+
+    yield make
+    for way in ways:
+        way.close()
+
+
+def test_everybody_in_a_new_sale_is_reported_once(hotmart: HotmartEmulator, watching: Watching) -> None:
+    way = watching()
+    first = hotmart.add_sale(affiliate=True)
+    assert way.report() == people(hotmart, first)
+    second, third = hotmart.add_sale(), hotmart.add_sale(status="COMPLETE")
+    assert way.report() == people(hotmart, second, third)
+    assert way.report() is None
+
+
+def test_a_boleto_that_is_approved_six_days_after_its_order_is_reported_then(
+    hotmart: HotmartEmulator, watching: Watching, clock: time_machine.Traveller
+) -> None:
+    way = watching()
+    boleto = hotmart.add_sale(status="APPROVED", ordered_at=NOW, approved_at=NOW + 6 * DAY)
+    other = hotmart.add_sale()
+    assert way.report() == people(hotmart, other)
+    clock.shift(6 * DAY - timedelta(minutes=1))
+    assert way.report() is None
+    clock.shift(timedelta(minutes=2))
+    assert way.report() == people(hotmart, boleto)
+    assert way.report() is None
+
+
+def test_a_sale_that_completes_is_not_new_again(
+    hotmart: HotmartEmulator, watching: Watching, clock: time_machine.Traveller
+) -> None:
+    way = watching()
+    sale = hotmart.add_sale(status="APPROVED")
+    assert way.report() == people(hotmart, sale)
+    clock.shift(2 * DAY)
+    hotmart.move(sale.transaction, "COMPLETE")
+    assert way.report() is None
+
+
+def test_a_refund_is_reported_where_refunds_are_watched(hotmart: HotmartEmulator, watching: Watching) -> None:
+    way = watching(transaction_status="REFUNDED")
+    refunded, kept = hotmart.add_sale(), hotmart.add_sale()
+    assert way.report() is None
+    hotmart.move(refunded.transaction, "REFUNDED")
+    assert way.report() == people(hotmart, refunded)
+    assert way.report() is None
+    assert people(hotmart, kept)[0][2] == "APPROVED"
+
+
+def test_who_was_reported_as_a_buyer_is_not_new_as_refunded_in_the_same_watch(
+    hotmart: HotmartEmulator, watching: Watching
+) -> None:
+    way = watching(transaction_status=["REFUNDED", "APPROVED"])
+    sale = hotmart.add_sale()
+    assert way.report() == people(hotmart, sale)
+    hotmart.move(sale.transaction, "REFUNDED")
+    assert way.report() is None
+
+
+def test_two_coproducers_of_one_sale_are_two_people(hotmart: HotmartEmulator, watching: Watching) -> None:
+    way = watching(roles="COPRODUCER")
+    sale = hotmart.add_sale(coproducers=2)
+    assert way.report() == [(sale.transaction, "COPRODUCER", "APPROVED")] * 2
+    assert way.report() is None
+
+
+def test_somebody_who_buys_twice_is_new_twice(hotmart: HotmartEmulator, watching: Watching) -> None:
+    way = watching(roles=["BUYER"])
+    first = hotmart.add_sale()
+    assert way.report() == [(first.transaction, "BUYER", "APPROVED")]
+    second = hotmart.add_sale(buyer=first)
+    buyers = {one["user"]["ucode"] for sale in (first, second) for one in sale.participants if one["role"] == "BUYER"}
+    assert len(buyers) == 1
+    assert way.report() == [(second.transaction, "BUYER", "APPROVED")]
+
+
+def test_who_comes_before_the_third_poll_is_met_by_it(hotmart: HotmartEmulator, watching: Watching) -> None:
+    way = watching(transaction_status="APPROVED")
+    added = []
+
+    def add_before_the_third(_: Call) -> None:
+        if len(hotmart.calls) == 2 and not added:
+            added.append(hotmart.add_sale())
+
+    hotmart.on_call = add_before_the_third
+    found = way.report()
+    assert found == people(hotmart, added[0])
+    polls = len(hotmart.calls)
+    assert way.report() is None
+    # A deferred sensor looks itself once more, after its trigger has.
+    assert polls in (3, 4)
+
+
+def test_a_sensor_waits_until_enough_are_new(hotmart: HotmartEmulator, watching: Watching) -> None:
+    way = watching(transaction_status="APPROVED")
+    if isinstance(way, Watcher):
+        pytest.skip("a watcher reports whoever is new at once: min_new is the sensor's")
+    way.arguments["min_new"] = 4
+    first = hotmart.add_sale()
+    assert way.report() is None
+    second = hotmart.add_sale()
+    assert way.report() == people(hotmart, first, second)
+    hotmart.add_sale()
+    assert way.report() is None
+
+
+def test_what_lies_before_since_is_not_new(
+    hotmart: HotmartEmulator, watching: Watching, clock: time_machine.Traveller
+) -> None:
+    hotmart.add_sale(ordered_at=NOW - 2 * DAY)
+    way = watching(since=(NOW - DAY).isoformat())
+    sale = hotmart.add_sale(ordered_at=NOW - DAY)
+    assert way.report() == people(hotmart, sale)
+
+
+def test_a_participant_without_a_ucode_is_reported_once(hotmart: HotmartEmulator, watching: Watching) -> None:
+    buyer = dict(hotmart.add_sale().participants[-1]["user"])
+    del buyer["ucode"]
+    way = watching(roles="BUYER", since=NOW.isoformat())
+    way.report()
+    sale = hotmart.add_sale(buyer=buyer)
+    assert way.report() == [(sale.transaction, "BUYER", "APPROVED")]
+    assert way.report() is None

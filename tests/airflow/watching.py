@@ -1,0 +1,316 @@
+"""What the tests of watching share: a task's runs without a scheduler, and every way of watching behind one interface."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
+
+from airflow_provider_hotmart.emulator import HotmartEmulator, Sale
+from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+from airflow_provider_hotmart.triggers.hotmart import HotmartSalesParticipantsEventTrigger
+
+try:
+    from airflow.sdk.bases.operator import ExecutorSafeguard
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:
+    from airflow.exceptions import AirflowRescheduleException
+    from airflow.models.baseoperator import ExecutorSafeguard
+
+#: Where the clock stands when a test begins.
+NOW = datetime(2026, 3, 15, 12, 0, 20, tzinfo=UTC)
+#: Seconds between two polls.
+INTERVAL = 0.01
+#: Seconds after which a sensor that meets nobody gives up.
+TIMEOUT = 0.3
+#: Pokes after which a rescheduled sensor that meets nobody is given up.
+POKES = 5
+
+#: Transaction, role and status of everybody who was reported.
+People = list[tuple[str, str, str]]
+
+
+def people(hotmart: HotmartEmulator, *sales: Sale) -> People:
+    """Everybody in these sales, with the status that the sales have now."""
+    everybody = [one for sale in sales for one in hotmart.truth(transaction=sale.transaction)]
+    return sorted((transaction, role, status) for transaction, role, _, status in everybody)
+
+
+class XComs:
+    """The XComs of one task."""
+
+    def __init__(self) -> None:
+        #: JSON by key, and by number of the run and map index.
+        self.by_key: defaultdict[str, dict[tuple[int, int], str]] = defaultdict(dict)
+
+    def values(self) -> list[Any]:
+        """All of them."""
+        return [json.loads(value) for values in self.by_key.values() for value in values.values()]
+
+    def clear(self, run: int, map_index: int = -1) -> None:
+        """Delete those of one run, as Airflow does before a cleared task runs again."""
+        for values in self.by_key.values():
+            values.pop((run, map_index), None)
+
+
+class TaskRun:
+    """
+    Stands for the task instance that Airflow gives to a task.
+
+    :param xcoms: of the task.
+    :param number: place of its DAG run among all of them.
+    """
+
+    dag_id = "watching"
+    task_id = "new_people"
+    max_tries = 0
+    try_number = 1
+
+    def __init__(self, xcoms: XComs, number: int, map_index: int = -1) -> None:
+        self.xcoms = xcoms
+        self.number = number
+        self.map_index = map_index
+        self.run_id = f"run-{number}"
+        self.first_poke: datetime | None = None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms.by_key[key][self.number, self.map_index] = json.dumps(value)
+
+    def xcom_pull(self, *, task_ids: list[str], key: str, include_prior_dates: bool) -> list[Any]:
+        assert (task_ids, include_prior_dates) == ([self.task_id], True)
+        found = [value for (run, _), value in self.xcoms.by_key[key].items() if run <= self.number]
+        return [json.loads(value) for value in found] or [None]
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.first_poke
+
+    @property
+    def context(self) -> dict[str, Any]:
+        return {"ti": self, "dag_run": SimpleNamespace(start_date=datetime.now(UTC))}
+
+
+@contextmanager
+def outside_airflow() -> Iterator[None]:
+    """Let operators be executed by a test, which Airflow would warn of."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ExecutorSafeguard, "test_mode", True)
+        yield
+
+
+class Way:
+    """
+    A way of watching.
+
+    :param folder: for files.
+    :param arguments: of the sensor or the trigger.
+    """
+
+    def __init__(self, folder: Path, **arguments: Any) -> None:
+        self.folder = folder
+        self.arguments = arguments
+
+    def report(self) -> People | None:
+        """Who is reported next; None: nobody within reason."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End what is under way."""
+
+
+class SensorWay(Way):
+    """A sensor, and a DAG run for each report."""
+
+    mode: dict[str, Any] = {}
+
+    def __init__(self, folder: Path, **arguments: Any) -> None:
+        super().__init__(folder, **arguments)
+        self.xcoms = XComs()
+        self.runs = 0
+
+    def sensor(self) -> HotmartNewSalesParticipantsSensor:
+        return HotmartNewSalesParticipantsSensor(
+            task_id=TaskRun.task_id,
+            destination=str(self.folder / f"{self.runs}.jsonl"),
+            **{"poke_interval": INTERVAL, "timeout": TIMEOUT, **self.mode, **self.arguments},
+        )
+
+    def report(self) -> People | None:
+        self.runs += 1
+        return self.run(self.runs)
+
+    def run(self, number: int) -> People | None:
+        """Run the DAG run of this number, perhaps not for the first time."""
+        self.runs = number
+        self.xcoms.clear(number)
+        with outside_airflow():
+            value = self.execute(TaskRun(self.xcoms, number))
+        if value is None:
+            return None
+        lines = Path(value["path"]).read_bytes().split(b"\n")[:-1]
+        records = [json.loads(line) for line in lines]
+        found = sorted((one["transaction"], one["role"], one["transaction_status"]) for one in records)
+        assert (value["new"], value["records"]) == (len(found), len(found))
+        assert sorted(value["transactions"]) == sorted({one[0] for one in found})
+        return found
+
+    def execute(self, ti: TaskRun) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+
+class Poke(SensorWay):
+    """A sensor that keeps its worker."""
+
+    def execute(self, ti: TaskRun) -> dict[str, Any] | None:
+        try:
+            return self.sensor().execute(ti.context)
+        except AirflowSensorTimeout:
+            return None
+
+
+class Reschedule(SensorWay):
+    """A sensor that ends between its pokes; each poke is another process, and so another object."""
+
+    mode = {"mode": "reschedule"}
+
+    def execute(self, ti: TaskRun) -> dict[str, Any] | None:
+        for _ in range(POKES):
+            try:
+                return self.sensor().execute(ti.context)
+            except AirflowRescheduleException:
+                ti.first_poke = ti.first_poke or datetime.now(UTC)
+                ti.xcoms.clear(ti.number)
+            except AirflowSensorTimeout:
+                return None
+        return None
+
+
+class Deferrable(SensorWay):
+    """A sensor that waits in the triggerer."""
+
+    mode = {"deferrable": True}
+
+    def execute(self, ti: TaskRun) -> dict[str, Any] | None:
+        try:
+            return self.sensor().execute(ti.context)
+        except TaskDeferred as deferred:
+            return self.resume(ti, deferred)
+
+    def resume(self, ti: TaskRun, deferred: TaskDeferred) -> dict[str, Any] | None:
+        """Do what the triggerer does, and then the worker."""
+        assert deferred.timeout is not None
+        path, arguments = deferred.trigger.serialize()
+        assert all(value is None or isinstance(value, (str, int, float)) for value in arguments.values())
+        kwargs = json.loads(json.dumps(deferred.kwargs or {}))
+        method = deferred.method_name
+        try:
+            kwargs["event"] = asyncio.run(first_event(path, arguments, deferred.timeout))
+        except TimeoutError:
+            method, kwargs = "__fail__", {"error": "Trigger timeout"}
+        try:
+            return self.sensor().resume_execution(method, kwargs, ti.context)
+        except TaskDeferred as again:
+            return self.resume(ti, again)
+        except Exception as error:
+            if method == "__fail__" and "imeout" in f"{type(error).__name__} {error}":
+                return None
+            raise
+
+
+def made(path: str, arguments: dict[str, Any]) -> Any:
+    """A trigger, made from what the database holds of it."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+
+
+async def first_event(path: str, arguments: dict[str, Any], timeout: timedelta | None = None) -> Any:
+    """Run a trigger until its first event; give the event's payload."""
+    events = made(path, arguments).run()
+    event = await asyncio.wait_for(anext(events), timeout.total_seconds() if timeout else 60)
+    await events.aclose()
+    return json.loads(json.dumps(event.payload))
+
+
+class Watcher(Way):
+    """The trigger of an asset watcher, which goes on from report to report."""
+
+    def __init__(self, folder: Path, **arguments: Any) -> None:
+        super().__init__(folder, **arguments)
+        first = HotmartSalesParticipantsEventTrigger(poll_interval=INTERVAL, **arguments)
+        self.trigger = made(*first.serialize())
+        self.loop = asyncio.new_event_loop()
+        self.events: list[Any] = []
+        self.polled = asyncio.Event()
+        self.next = asyncio.Event()
+        self.watching: asyncio.Task[None] | None = None
+
+    async def _watch(self) -> None:
+        async for event in self.trigger.filter_shared_stream(self._polls()):
+            self.events.append(json.loads(json.dumps(event.payload)))
+
+    async def _polls(self) -> Any:
+        """The polls, each once it is asked for."""
+        async for snapshot in type(self.trigger).open_shared_stream(self.trigger.serialize()[1]):
+            yield snapshot
+            # The watcher has come back for more, so it has handed on all that this poll gave.
+            self.polled.set()
+            await self.next.wait()
+            self.next.clear()
+
+    async def _poll(self) -> None:
+        if self.watching is None:
+            self.watching = asyncio.create_task(self._watch())
+        self.next.set()
+        polled = asyncio.create_task(self.polled.wait())
+        await asyncio.wait({polled, self.watching}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
+        if self.watching.done():
+            self.watching.result()
+        self.polled.clear()
+
+    def report(self) -> People | None:
+        for _ in range(POKES):
+            self.events.clear()
+            self.loop.run_until_complete(self._poll())
+            if self.events:
+                return self.told()
+        return None
+
+    def told(self) -> People:
+        """Whom the events tell of."""
+        found: People = []
+        for event in self.events:
+            told = [
+                (sale["transaction"], role, sale["transaction_status"])
+                for sale in event["transactions"]
+                for role in sale["roles"]
+            ]
+            assert event["new"] == len(told)
+            found += told
+        return sorted(found)
+
+    def close(self) -> None:
+        async def end() -> None:
+            if self.watching is not None:
+                self.watching.cancel()
+                await asyncio.wait({self.watching})
+            await self.trigger.cleanup()
+
+        with closing(self.loop):
+            self.loop.run_until_complete(end())
+
+
+WAYS: dict[str, type[Way]] = {
+    "poke": Poke,
+    "reschedule": Reschedule,
+    "deferrable": Deferrable,
+    "watcher": Watcher,
+}

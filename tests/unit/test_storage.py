@@ -1,0 +1,256 @@
+"""A stream of records into one file: all of it, or nothing."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import resource
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+try:
+    from airflow.sdk.io import attach
+except ImportError:  # Airflow 2
+    from airflow.io.store import attach
+
+from airflow_provider_hotmart.storage import DestinationError, RecordFile, WrittenFile, json_lines
+
+RECORDS = [{"transaction": f"HP{number}", "user": {"name": "João "}} for number in range(1000)]
+LINES = json_lines(RECORDS)
+
+
+@pytest.fixture
+def memory() -> Iterator[str]:
+    """A folder of fsspec's memory store, of this test alone. Airflow knows that store only when it is told of it."""
+    store = fsspec.filesystem("memory")
+    attach("memory", fs=store)
+    folder = f"memory://{uuid.uuid4()}"
+    yield folder
+    if store.exists(folder):
+        store.rm(folder, recursive=True)
+
+
+def write(destination: Any, lines: bytes = LINES, records: int = len(RECORDS)) -> WrittenFile:
+    """Write lines in two goes."""
+    file = RecordFile(destination)
+    half = lines.index(b"\n", len(lines) // 2) + 1 if lines else 0
+    with file.writing() as writer:
+        writer.write(lines[:half], records // 2)
+        writer.write(lines[half:], records - records // 2)
+    return writer.result
+
+
+def fail_to_write(destination: str, failure: type[BaseException]) -> None:
+    """Write some lines, then fail."""
+    with RecordFile(destination).writing() as writer:
+        writer.write(b"{}\n" * 10_000, 10_000)
+        raise failure
+
+
+def read(path: str) -> bytes:
+    """What a file of any store holds."""
+    with fsspec.open(path, "rb") as file:
+        return bytes(file.read())
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_records_are_written_one_per_line_as_utf_8() -> None:
+    assert [json.loads(line) for line in LINES.decode().splitlines()] == RECORDS
+    assert json_lines([]) == b""
+    assert json_lines([{"name": "João\n", "x": None}]) == '{"name":"João\\n","x":null}\n'.encode()
+
+
+@pytest.mark.parametrize("form", ["{}/sales.jsonl", "file://{}/sales.jsonl", "{}/deep/er/sales.NDJSON"])
+def test_a_local_file_holds_the_lines_and_the_result_describes_it(form: str, tmp_path: Path) -> None:
+    destination = form.format(tmp_path)
+    result = write(destination)
+    assert read(destination) == LINES
+    assert result == WrittenFile(destination, 1000, len(LINES), hashlib.sha256(LINES).hexdigest())
+
+
+@pytest.mark.parametrize("suffix", [".jsonl.gz", ".ndjson.gz"])
+def test_a_compressed_file_is_described_as_it_is_stored(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"sales{suffix}"
+    result = write(str(path))
+    stored = path.read_bytes()
+    assert gzip.decompress(stored) == LINES
+    assert (result.bytes, result.sha256) == (len(stored), hashlib.sha256(stored).hexdigest())
+
+
+def test_the_same_lines_give_the_same_compressed_bytes_whenever_and_wherever(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.jsonl.gz", tmp_path / "other.jsonl.gz"
+    assert write(str(one)).sha256 == write(str(other)).sha256
+    assert one.read_bytes() == other.read_bytes()
+    assert one.read_bytes()[4:8] == bytes(4), "the header holds no time"
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_no_records_make_an_empty_file(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"none{suffix}"
+    assert write(str(path), b"", 0).records == 0
+    stored = path.read_bytes()
+    assert (gzip.decompress(stored) if suffix.endswith("gz") else stored) == b""
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_memory_takes_a_file_too(suffix: str, memory: str) -> None:
+    result = write(f"{memory}/sales{suffix}")
+    stored = read(f"{memory}/sales{suffix}")
+    assert (gzip.decompress(stored) if suffix.endswith("gz") else stored) == LINES
+    assert result.sha256 == hashlib.sha256(stored).hexdigest()
+
+
+def test_a_path_object_is_taken_as_it_is(memory: str, tmp_path: Path) -> None:
+    write(ObjectStoragePath(f"{memory}/sales.jsonl"))
+    assert read(f"{memory}/sales.jsonl") == LINES
+    write(tmp_path / "sales.jsonl")
+    assert (tmp_path / "sales.jsonl").read_bytes() == LINES
+
+
+def test_a_relative_path_lies_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write("sales.jsonl")
+    assert (tmp_path / "sales.jsonl").read_bytes() == LINES
+
+
+def test_writing_again_replaces_the_file(tmp_path: Path, memory: str) -> None:
+    for destination in (str(tmp_path / "sales.jsonl"), f"{memory}/sales.jsonl"):
+        write(destination)
+        write(destination, b"{}\n", 1)
+        assert read(destination) == b"{}\n"
+
+
+def test_nothing_is_seen_of_a_file_before_it_is_complete(tmp_path: Path, memory: str) -> None:
+    for destination in (str(tmp_path / "sales.jsonl"), f"{memory}/sales.jsonl"):
+        write(destination, b"{}\n", 1)
+        with RecordFile(destination).writing() as writer:
+            writer.write(LINES * 100, 100_000)
+            assert read(destination) == b"{}\n"
+        assert len(read(destination)) == 100 * len(LINES)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("failure", [LookupError, OSError, KeyboardInterrupt])
+def test_a_failure_leaves_no_file(suffix: str, failure: type[BaseException], tmp_path: Path, memory: str) -> None:
+    for folder in (str(tmp_path), memory):
+        with pytest.raises(failure):
+            fail_to_write(f"{folder}/sales{suffix}", failure)
+    assert list(tmp_path.iterdir()) == []
+    assert not fsspec.filesystem("memory").exists(memory)
+
+
+def test_a_failure_leaves_what_was_there_before(tmp_path: Path, memory: str) -> None:
+    for folder in (str(tmp_path), memory):
+        write(f"{folder}/sales.jsonl")
+        with pytest.raises(LookupError):
+            fail_to_write(f"{folder}/sales.jsonl", LookupError)
+        assert read(f"{folder}/sales.jsonl") == LINES
+    assert [path.name for path in tmp_path.iterdir()] == ["sales.jsonl"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("size", [10_000_000, 100_000, 1000])
+def test_a_full_disk_is_an_error_that_may_pass_and_leaves_no_file(suffix: str, size: int, tmp_path: Path) -> None:
+    file = RecordFile(str(tmp_path / f"sales{suffix}"))
+    noise = os.urandom(size)
+    with pytest.raises(DestinationError, match="cannot be written") as caught, full_disk(500), file.writing() as writer:
+        writer.write(noise, 1)
+    assert not caught.value.permanent
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_shows_a_file_while_it_grows_gets_it_under_another_name_first(tmp_path: Path) -> None:
+    # fsspec's "dirfs", over a local folder, stands for SFTP, HDFS and the like.
+    store = fsspec.filesystem("dir", path=str(tmp_path), target_protocol="file")
+    file = RecordFile(ObjectStoragePath(str(tmp_path / "sales.jsonl")))
+    file._fs, file._local, file._protocol, file._target = store, False, "dir", "sales.jsonl"
+    with file.writing() as writer:
+        writer.write(LINES, 1000)
+    assert [path.name for path in tmp_path.iterdir()] == ["sales.jsonl"]
+    assert (tmp_path / "sales.jsonl").read_bytes() == LINES
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "sales.csv",
+        "sales.json",
+        "sales.jsonl.zip",
+        "sales",
+        "",
+        ".jsonl",
+        "folder/.jsonl.gz",
+        "sales.jsonl/",
+        "gs://b/x.gz",
+    ],
+)
+def test_an_unknown_suffix_names_the_known_ones(destination: str) -> None:
+    with pytest.raises(DestinationError, match=r"use one of \.jsonl, \.jsonl\.gz, \.ndjson, \.ndjson\.gz") as caught:
+        RecordFile(destination)
+    assert caught.value.permanent
+
+
+@pytest.mark.parametrize("destination", ["foo://bucket/sales.jsonl", "s3://bucket/sales.jsonl"])
+def test_a_store_that_is_not_installed_is_an_error_that_stays(destination: str) -> None:
+    with pytest.raises(DestinationError, match="cannot be written") as caught:
+        RecordFile(destination)
+    assert caught.value.permanent
+
+
+def test_a_folder_in_the_place_of_the_file_is_found_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "sales.jsonl").mkdir()
+    with pytest.raises(DestinationError, match="is a folder") as caught:
+        RecordFile(str(tmp_path / "sales.jsonl"))
+    assert caught.value.permanent
+
+
+def test_a_file_in_the_place_of_the_folder_is_found_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").touch()
+    with pytest.raises(DestinationError, match="check the path and its permissions") as caught:
+        RecordFile(str(tmp_path / "folder" / "sales.jsonl"))
+    assert caught.value.permanent
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_found_before_anything_is_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(DestinationError, match="PermissionError") as caught:
+        RecordFile(str(tmp_path / "sales.jsonl"))
+    assert caught.value.permanent
+
+
+def test_looking_at_the_destination_leaves_nothing_there(tmp_path: Path, memory: str) -> None:
+    RecordFile(str(tmp_path / "sales.jsonl"))
+    RecordFile(f"{memory}/sales.jsonl")
+    assert list(tmp_path.iterdir()) == []
+    assert not fsspec.filesystem("memory").exists(memory)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_file_may_be_read_by_whoever_may_read_new_files(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        write(str(tmp_path / "sales.jsonl"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "sales.jsonl").stat().st_mode) == mode
