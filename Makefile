@@ -18,6 +18,8 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 DOCS_VENV := .venv-docs
 DOCS_READY := $(DOCS_VENV)/.ready
+BENCH_VENV := .venv-bench
+BENCH_READY := $(BENCH_VENV)/.ready
 # Microsoft's own Azure Blob server. npm installs it below the checkout.
 AZURITE_VERSION := 3.37.0
 AZURITE := .azurite/.ready-$(AZURITE_VERSION)
@@ -75,6 +77,12 @@ lint: $(READY) ## run the checks that do not run the code
 pytest: $(READY) ## run the tests only (PYTEST_ARGS="-k pages" chooses)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: test-browser
+test-browser: $(READY) ## test the web interface of Airflow in Chromium (PICTURES=docs/images keeps what it sees)
+	sh scripts/install-test-servers.sh chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint "$(CONSTRAINTS)" --editable '.[browser]'
+	PICTURES="$(PICTURES)" $(BIN)/pytest tests/browser
+
 .PHONY: test-stores
 test-stores: .venv-stores/.ready azurite ## test on local files, S3 (moto's server) and Azure Blob (Azurite)
 	HOTMART_TEST_STORES=local,s3,azure .venv-stores/bin/pytest tests/stores
@@ -112,6 +120,11 @@ azurite:
 		echo "Install Node.js with npm (on Debian and Ubuntu the package npm) to run them." >&2; \
 	fi
 
+.PHONY: matrix
+matrix: $(READY) ## test the built wheel on every Airflow and Python that is supported (MATRIX_ARGS="-k 2.11" chooses)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox --session wheel
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox --session cell $(MATRIX_ARGS)
+
 .PHONY: format
 format: $(READY) ## let ruff fix and format the code
 	$(BIN)/ruff check --fix .
@@ -120,6 +133,23 @@ format: $(READY) ## let ruff fix and format the code
 .PHONY: demo
 demo: $(READY) ## run an example DAG in Airflow against a local Hotmart, in under two minutes
 	$(BIN)/python scripts/demo.py
+
+.PHONY: bench
+bench: $(BENCH_READY) ## measure this package beside the alternatives, into benchmarks/results.md; takes most of an hour
+	$(BENCH_VENV)/bin/python -m benchmarks
+
+# The alternatives that constraints/bench.txt names, and what they need, beside everything that Airflow installs anyway.
+$(BENCH_READY): pyproject.toml constraints/airflow-3.3.txt constraints/bench.txt | $(READY)
+	rm -rf $(BENCH_VENV)
+	$(BIN)/python -m venv $(BENCH_VENV)
+	@set -eu; \
+	what="--constraint constraints/airflow-3.3.txt --requirement constraints/bench.txt --editable ."; \
+	if [ ! -x "$(BIN)/uv" ] || ! "$(BIN)/uv" pip install --quiet --compile-bytecode \
+		--python "$(BENCH_VENV)/bin/python" $$what; then \
+		echo "Installing with pip, which takes longer."; \
+		"$(BENCH_VENV)/bin/python" -m pip install --quiet --disable-pip-version-check $$what; \
+	fi; \
+	touch "$(BENCH_READY)"
 
 .PHONY: docs
 docs: $(DOCS_READY) ## build the documentation site into site/; a warning or a broken link fails it
@@ -152,5 +182,5 @@ build: $(READY) ## build the source archive and the wheel into dist/
 
 .PHONY: clean
 clean: ## remove what these targets made
-	rm -rf .venv .venv-airflow-* .venv-docs .venv-stores .venv-distributed .azurite .demo dist site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find airflow_provider_hotmart dags_examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .venv-airflow-* .venv-bench .venv-docs .venv-stores .venv-distributed .azurite .demo .nox dist site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find airflow_provider_hotmart benchmarks dags_examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

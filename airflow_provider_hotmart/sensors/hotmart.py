@@ -60,8 +60,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     :param select: dot paths of the fields to write to the destination (templated).
     :param since: earliest order date: ISO 8601 text or ``datetime``; ``"now"``: the start of the first run (templated).
     :param lookback: how far each look goes back from now, at most 366 days.
-    :param ledger: where to remember what was reported: ``"xcom"``: in the XComs of this task's runs, each of which knows
-        of those with an earlier date; the URL of a file, any that ``ObjectStoragePath`` takes, which all know
+    :param ledger: where to remember what was reported: ``"xcom"``: in the XComs of this task's runs, each of which
+        knows of those with an earlier date; the URL of a file that all know of, any that ``ObjectStoragePath`` takes
         (templated); None: nowhere, everybody in the window is new.
     :param ledger_conn_id: the connection of the ledger's object store (templated).
     :param min_new: how many have to be new at least.

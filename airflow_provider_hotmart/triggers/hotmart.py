@@ -248,6 +248,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         self._memory: WatcherMemory | None = None
         self._recording: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
+        self._failures = 0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class and its arguments, all of them JSON scalars."""
@@ -310,9 +311,12 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
 
         :param shared_stream: what :meth:`open_shared_stream` yields.
         """
-        memory, remembered = await self._remember()
-        known = remembered.known
+        remembered = None
         async for snapshot in shared_stream:
+            remembered = remembered or await self._remember()
+            if remembered is None:
+                continue  # the next poll shows the same people
+            memory, known = remembered[0], remembered[1].known
             reported: list[int] = []
             fresh = [(sale, new) for sale in snapshot.sales if (new := sale.unknown(known))]
             for start in range(0, len(fresh), LARGEST_EVENT):
@@ -328,8 +332,9 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         """Poll alone: where Airflow does not share polls, or this watcher begins at a moment of its own."""
         kwargs = self.serialize()[1]
         if self.since == NOW:
-            memory, remembered = await self._remember()
-            since = remembered.since
+            while (remembered := await self._remember()) is None:  # noqa: ASYNC110 - nothing tells when it works again
+                await asyncio.sleep(self.poll_interval)
+            memory, since = remembered[0], remembered[1].since
             if since is None:
                 since = int(time.time())
                 await self._record(memory, [], since)
@@ -348,17 +353,15 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         filters = {name: getattr(self, name) for name in self.filters}
         return Watch(self.hotmart_conn_id, filters, self.since, lookback)
 
-    async def _remember(self) -> tuple[WatcherMemory, Memory]:
-        """Find what was reported, and where to remember more; wait until that works."""
-        failures = 0
-        while True:
-            try:
-                memory = await self._choose_memory()
-                return memory, await memory.load(time.time())
-            except Exception as error:  # noqa: BLE001 - as above
-                failures += 1
-                _log_failure(error, failures)
-            await asyncio.sleep(self.poll_interval)
+    async def _remember(self) -> tuple[WatcherMemory, Memory] | None:
+        """Find what was reported, and where to remember more; None: that does not work yet."""
+        try:
+            memory = await self._choose_memory()
+            return memory, await memory.load(time.time())
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failures += 1
+            _log_failure(error, self._failures)
+        return None
 
     async def _choose_memory(self) -> WatcherMemory:
         if self._memory is None:
@@ -392,7 +395,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
                 try:
                     return await memory.record(digests, time.time(), since)
                 except Exception as error:  # noqa: BLE001 - nothing is lost by trying again
-                    self.log.warning("What was reported is not recorded yet: %s: %s", type(error).__name__, error)
+                    log.warning("What was reported is not recorded yet: %s: %s", type(error).__name__, error)
                 await asyncio.sleep(self.poll_interval)
 
 
