@@ -1,4 +1,4 @@
-"""What the tests of watching share: a task's runs without a scheduler, and every way of watching behind one interface."""
+"""What the tests of watching share: a task's runs without a scheduler, and every way to watch behind one interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
@@ -130,7 +130,7 @@ class Way:
 class SensorWay(Way):
     """A sensor, and a DAG run for each report."""
 
-    mode: dict[str, Any] = {}
+    mode: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, folder: Path, **arguments: Any) -> None:
         super().__init__(folder, **arguments)
@@ -180,7 +180,7 @@ class Poke(SensorWay):
 class Reschedule(SensorWay):
     """A sensor that ends between its pokes; each poke is another process, and so another object."""
 
-    mode = {"mode": "reschedule"}
+    mode: ClassVar[dict[str, Any]] = {"mode": "reschedule"}
 
     def execute(self, ti: TaskRun) -> dict[str, Any] | None:
         for _ in range(POKES):
@@ -197,7 +197,7 @@ class Reschedule(SensorWay):
 class Deferrable(SensorWay):
     """A sensor that waits in the triggerer."""
 
-    mode = {"deferrable": True}
+    mode: ClassVar[dict[str, Any]] = {"deferrable": True}
 
     def execute(self, ti: TaskRun) -> dict[str, Any] | None:
         try:
@@ -232,10 +232,10 @@ def made(path: str, arguments: dict[str, Any]) -> Any:
     return getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
 
 
-async def first_event(path: str, arguments: dict[str, Any], timeout: timedelta | None = None) -> Any:
+async def first_event(path: str, arguments: dict[str, Any], within: timedelta) -> Any:
     """Run a trigger until its first event; give the event's payload."""
     events = made(path, arguments).run()
-    event = await asyncio.wait_for(anext(events), timeout.total_seconds() if timeout else 60)
+    event = await asyncio.wait_for(anext(events), within.total_seconds())
     await events.aclose()
     return json.loads(json.dumps(event.payload))
 

@@ -61,7 +61,7 @@ def person(transaction: str, one: dict[str, Any]) -> Person:
     return transaction, one["role"], one["user"].get("ucode") or json.dumps(one["user"], sort_keys=True)
 
 
-class Died(Exception):
+class DiedError(Exception):
     """The worker was killed."""
 
 
@@ -78,11 +78,11 @@ class Mortal(TaskRun):
 
     def xcom_push(self, key: str, value: Any) -> None:
         if self.steps < 0.5:
-            raise Died
+            raise DiedError
         super().xcom_push(key, value)
         self.steps -= 1
         if self.steps < 0:
-            raise Died
+            raise DiedError
 
 
 class TurnedClock:
@@ -177,7 +177,9 @@ class Year:
             # A poll that waits long for its retries leaves the next marks behind.
             hotmart.clock.set(max(mark, hotmart.clock.now()))
             if self.chance.random() * 100 < self.faults:
-                hotmart.faults.add(self.chance.choice(FAULTS)(), times=self.chance.randrange(1, 5))
+                fault = self.chance.choice(FAULTS)()
+                # A stall takes real time: of those one must do.
+                hotmart.faults.add(fault, times=1 if fault.seconds else self.chance.randrange(1, 5))
             outcome = self._poll(sensor)
             self.outcomes[outcome] += 1
             hotmart.faults.clear()
@@ -210,7 +212,7 @@ class Year:
         failures = sensor._failures
         try:
             poked = sensor.poke(ti.context)
-        except Died:
+        except DiedError:
             return "killed"
         except (AirflowFailException, HotmartError):
             return "failed"

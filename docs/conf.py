@@ -1,0 +1,55 @@
+"""How Sphinx builds the site. `make docs` builds it strictly: every warning is an error, broken links included."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+# Importing Airflow makes its home directory, which is not to be that of whoever builds the site.
+if "AIRFLOW_HOME" not in os.environ:
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-provider-hotmart-docs-")
+    atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+from airflow_provider_hotmart import __version__  # noqa: E402 - the path comes first
+
+project = "airflow-provider-hotmart"
+author = "the authors of airflow-provider-hotmart"
+project_copyright = author
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+source_suffix = {".md": "markdown"}
+nitpicky = True
+# Python's own and Airflow's names are not looked up: the site is built without a network.
+nitpick_ignore_regex = [(r"py:.*", r"(?!airflow_provider_hotmart|Hotmart).*")]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_class_signature = "mixed"
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+python_maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
+add_module_names = False
+
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
+copybutton_only_copy_prompt_lines = True
+
+html_theme = "furo"
+html_title = f"Hotmart for Apache Airflow {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
+pygments_style = "tango"
+pygments_dark_style = "github-dark"

@@ -1,0 +1,208 @@
+"""A whole Airflow: API server, scheduler, DAG processor and triggerer, each a process that a test can kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import psutil
+import sqlalchemy
+
+from tests.airflow.history import free_port, postgres, postgres_is_installed
+from tests.airflow.support import environment, python
+
+_T = TypeVar("_T")
+#: Seconds to wait for what takes one or two on an idle machine.
+PATIENCE = 120
+PROCESSES = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+#: Stands for S3: a store of files whose place an Airflow connection tells, looked up just as Amazon's provider does.
+STORE = """
+from airflow.providers.common.compat.sdk import BaseHook
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+schemes = ["s3"]
+
+
+def get_fs(conn_id, storage_options=None):
+    return DirFileSystem(BaseHook.get_connection(conn_id).host, LocalFileSystem(auto_mkdir=True))
+
+
+def get_provider_info():
+    return {
+        "package-name": "airflow-provider-shelf",
+        "name": "Shelf",
+        "description": "Keeps files on a shelf",
+        "filesystems": ["shelf.store"],
+    }
+"""
+
+
+def install_store(folder: Path) -> None:
+    """Put a provider with that store into a folder of Python packages."""
+    info, package = folder / "airflow_provider_shelf-1.0.dist-info", folder / "shelf"
+    info.mkdir(parents=True)
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "store.py").write_text(STORE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: airflow-provider-shelf\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[apache_airflow_provider]\nprovider_info=shelf.store:get_provider_info\n")
+
+
+class Components:
+    """
+    The processes, on PostgreSQL where that is installed, else on SQLite. Use it in a ``with`` statement.
+
+    :param home: a folder for all they write.
+    :param dags: content by name of the DAG file.
+    :param connections: fields by connection id, kept in the database.
+    """
+
+    def __init__(self, home: Path, dags: Mapping[str, str], connections: Mapping[str, Mapping[str, Any]]) -> None:
+        self.home = home
+        self._dags = dags
+        self._connections = connections
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._closing:
+            url = f"sqlite:///{self.home / 'airflow.db'}"
+            if postgres_is_installed():
+                url = self._closing.enter_context(postgres())
+            self._engine = sqlalchemy.create_engine(url)
+            self._closing.callback(self._engine.dispose)
+            self._closing.callback(self._end_all)
+            self._prepare(url)
+            for name in PROCESSES:
+                self.start(name)
+                if name == "api-server":
+                    self.wait_for(self._is_listening)
+            self._closing = self._closing.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def _prepare(self, url: str) -> None:
+        folder = self.home / "dags"
+        folder.mkdir(parents=True)
+        for name, content in self._dags.items():
+            (folder / name).write_text(textwrap.dedent(content), encoding="utf-8")
+        packages = self.home / "packages"
+        install_store(packages)
+        self._port = port = free_port()
+        self._variables = {
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__SECRET_KEY": "known to every component",
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "known to every component, and as long as it has to be: 64 bytes or more",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__FERNET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+            "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
+            "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
+            # On a busy machine the first answer takes its time.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            "AIRFLOW_VAR_HOTMART_DESTINATION": (self.home / "files").as_uri(),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._variables["PYTHONPATH"] = os.pathsep.join([environment(self.home)["PYTHONPATH"], str(packages)])
+        rows = [{"conn_id": name, **fields} for name, fields in self._connections.items()]
+        code = f"""
+            import json
+            from airflow.models.connection import Connection
+            from airflow.utils.db import initdb
+            from airflow.utils.session import create_session
+
+            initdb()
+            with create_session() as session:
+                for fields in json.loads({json.dumps(json.dumps(rows))}):
+                    extra = json.dumps(fields.pop("extra", {{}}))
+                    session.add(Connection(**fields, extra=extra))
+        """
+        python(self.home, code, **self._variables)
+
+    def _is_listening(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+            return True
+        return False
+
+    def start(self, name: str) -> None:
+        """Start a component, which must not be running."""
+        command = [sys.executable, "-m", "airflow", name]
+        if name in ("scheduler", "triggerer"):
+            command.append("--skip-serve-logs")
+        with self.log(name).open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                command,
+                env=environment(self.home, **self._variables),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Kill a component and all that it started."""
+        process = self._running.pop(name)
+        with suppress(psutil.NoSuchProcess):
+            started = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(number)
+            if number != signal.SIGKILL:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=10)
+            for one in started:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _end_all(self) -> None:
+        for name in reversed(list(self._running)):
+            self.kill(name, signal.SIGTERM)
+
+    def log(self, name: str) -> Path:
+        """Where a component's output goes."""
+        return self.home / f"{name}.log"
+
+    def rows(self, query: str) -> list[Any]:
+        """What the database answers."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(sqlalchemy.text(query)))
+
+    def wait_for(self, what: Callable[[], _T]) -> _T:
+        """Ask until the answer is a true one."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if answer := what():
+                return answer
+            for name, process in self._running.items():
+                assert process.poll() is None, self.log(name).read_text(encoding="utf-8", errors="replace")[-3000:]
+            time.sleep(0.2)
+        ends = {name: self.log(name).read_text(encoding="utf-8", errors="replace")[-1500:] for name in self._running}
+        raise AssertionError("it did not come to pass\n" + "\n".join(f"== {name}\n{end}" for name, end in ends.items()))
+
+    def state(self, dag_id: str) -> str | None:
+        """State of the only task of a DAG's only run."""
+        found = self.rows(f"SELECT state FROM task_instance WHERE dag_id = '{dag_id}'")
+        return found[0][0] if found else None

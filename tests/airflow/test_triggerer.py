@@ -1,0 +1,209 @@
+"""In a real triggerer, deferred sensors are woken, and watchers start runs, lose nothing and do not wait for others."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Sale
+from tests.airflow.support import HAS_SUPERVISOR, ROOT, connection, small_hotmart
+
+if HAS_SUPERVISOR:
+    from tests.airflow.components import Components
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not HAS_SUPERVISOR, reason="its components are those of Airflow 3, and so are asset watchers"),
+]
+
+EXAMPLE = "hotmart_on_new_sales"
+#: Seconds between two polls.
+INTERVAL = 3
+DAGS = f"""
+    from datetime import UTC, datetime
+    from airflow.sdk import DAG, Asset, AssetWatcher, task
+    from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+    from airflow_provider_hotmart.triggers.hotmart import HotmartSalesParticipantsEventTrigger
+
+    START = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def waiting(name, **arguments):
+        with DAG(name, start_date=START, schedule="@once"):
+            HotmartNewSalesParticipantsSensor(
+                task_id="new_people", deferrable=True, poke_interval=1, roles="BUYER", **arguments
+            )
+
+    waiting("patient", timeout=600)
+    waiting("patient_with_a_file", timeout=600, ledger="s3://sensor/ledger.json", ledger_conn_id="shelf")
+    waiting("strict", timeout=5, transaction_status="CHARGEBACK")
+    waiting("soft", timeout=5, transaction_status="CHARGEBACK", soft_fail=True)
+
+    def watched(name, **arguments):
+        trigger = HotmartSalesParticipantsEventTrigger(poll_interval={INTERVAL}, **arguments)
+        return Asset(name=name, uri=f"hotmart://{{name}}", watchers=[AssetWatcher(name=name, trigger=trigger)])
+
+    @task
+    def nothing():
+        pass
+
+    for asset in (
+        watched("shelved", ledger="s3://watcher/ledger.json", ledger_conn_id="shelf"),
+        watched("from_now", since="now"),
+        *(watched(f"stalled_{{n}}", hotmart_conn_id="stalled", product_id=n) for n in range(1, 5)),
+    ):
+        with DAG(f"on_{{asset.name}}", start_date=START, schedule=[asset]):
+            nothing()
+"""
+
+
+@pytest.fixture(scope="module")
+def hotmart() -> Iterator[HotmartEmulator]:
+    with small_hotmart(sales=0) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def stalled() -> Iterator[HotmartEmulator]:
+    """A Hotmart that does not answer."""
+    with small_hotmart(sales=0) as emulator:
+        emulator.faults.add(Fault.stall(3600), times=None)
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def airflow3(
+    hotmart: HotmartEmulator, stalled: HotmartEmulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Components]:
+    home = tmp_path_factory.mktemp("components")
+    example = (ROOT / "dags_examples" / f"{EXAMPLE}.py").read_text(encoding="utf-8")
+    faster, changes = re.subn(r"poll_interval=300\b", f"poll_interval={INTERVAL}", example)
+    assert changes == 1
+    connections = {
+        "hotmart_default": connection(hotmart),
+        "stalled": connection(stalled, timeout=3600),
+        "shelf": {"conn_type": "generic", "host": str(home / "shelf")},
+    }
+    with Components(home, {"dags_under_test.py": DAGS, f"{EXAMPLE}.py": faster}, connections) as components:
+        yield components
+
+
+def events(airflow3: Components, asset: str) -> list[dict[str, Any]]:
+    """What an asset's events tell, in their order."""
+    rows = airflow3.rows(
+        "SELECT asset_event.extra FROM asset_event JOIN asset ON asset.id = asset_event.asset_id "
+        f"WHERE asset.name = '{asset}' ORDER BY asset_event.id"
+    )
+    payloads = [json.loads(extra) if isinstance(extra, str) else extra for (extra,) in rows]
+    return [payload.get("payload", payload) for payload in payloads]
+
+
+def told(airflow3: Components, asset: str) -> list[str]:
+    """Whose sales an asset's events tell of, as often as they do."""
+    return [sale["transaction"] for event in events(airflow3, asset) for sale in event["transactions"]]
+
+
+def polls_of_the_example(hotmart: HotmartEmulator) -> list[float]:
+    """When the example's watcher polled, the only one that watches refunds."""
+    return [call.at for call in hotmart.calls if call.params.get("transaction_status") == ["REFUNDED"]]
+
+
+def wait_for_polls(airflow3: Components, hotmart: HotmartEmulator, count: int) -> None:
+    """Wait until the example's watcher has polled so many times more."""
+    before = len(polls_of_the_example(hotmart))
+    airflow3.wait_for(lambda: len(polls_of_the_example(hotmart)) >= before + count)
+
+
+def test_everything_in_the_order_of_one_day(
+    airflow3: Components, hotmart: HotmartEmulator, stalled: HotmartEmulator
+) -> None:
+    # One story, because starting Airflow is what takes the time.
+    airflow3.wait_for(lambda: airflow3.state("patient") == "deferred")
+    airflow3.wait_for(lambda: airflow3.state("patient_with_a_file") == "deferred")
+    # The watchers of the server that does not answer were there first: each has a call under way.
+    airflow3.wait_for(lambda: len(stalled.token_calls) >= 1)
+    wait_for_polls(airflow3, hotmart, 1)
+
+    first = hotmart.add_sale()
+    added = time.time()
+    a_deferred_sensor_is_woken_and_succeeds(airflow3, first)
+    a_watcher_starts_a_run_within_two_intervals(airflow3, hotmart, first, added)
+    a_deferred_sensor_times_out_like_any_other(airflow3)
+    the_watermark_survives_a_triggerer_that_is_killed(airflow3, hotmart, first)
+    nothing_was_logged_as_an_error(airflow3)
+
+
+def a_deferred_sensor_is_woken_and_succeeds(airflow3: Components, sale: Sale) -> None:
+    for dag in ("patient", "patient_with_a_file"):
+        airflow3.wait_for(lambda dag=dag: airflow3.state(dag) == "success")
+        [(value,)] = airflow3.rows(f"SELECT value FROM xcom WHERE dag_id = '{dag}' AND key = 'return_value'")
+        found = json.loads(value) if isinstance(value, str) else value
+        assert found["transactions"] == [sale.transaction]
+        assert found["new"] == 1
+    assert (airflow3.home / "shelf" / "sensor" / "ledger.json").is_file()
+
+
+def a_watcher_starts_a_run_within_two_intervals(
+    airflow3: Components, hotmart: HotmartEmulator, sale: Sale, added: float
+) -> None:
+    airflow3.wait_for(lambda: told(airflow3, "hotmart_sales"))
+    run = "SELECT state FROM dag_run WHERE dag_id = '{}'"
+    airflow3.wait_for(lambda: airflow3.rows(run.format(EXAMPLE)) == [("success",)])
+    polls = [moment for moment in polls_of_the_example(hotmart) if moment > added]
+    [(stored,)] = airflow3.rows(
+        "SELECT asset_event.timestamp FROM asset_event JOIN asset ON asset.id = asset_event.asset_id "
+        "WHERE asset.name = 'hotmart_sales'"
+    )
+    assert len(polls) < 3 or stored.timestamp() < polls[2]
+    [file] = (airflow3.home / "files" / "on_new_sales").iterdir()
+    assert file.stat().st_size > 0
+    for asset in ("shelved", "from_now"):
+        airflow3.wait_for(lambda asset=asset: told(airflow3, asset) == [sale.transaction])
+        airflow3.wait_for(lambda asset=asset: airflow3.rows(run.format(f"on_{asset}")))
+
+
+def a_deferred_sensor_times_out_like_any_other(airflow3: Components) -> None:
+    airflow3.wait_for(lambda: airflow3.state("strict") == "failed")
+    airflow3.wait_for(lambda: airflow3.state("soft") == "skipped")
+
+
+def the_watermark_survives_a_triggerer_that_is_killed(
+    airflow3: Components, hotmart: HotmartEmulator, first: Sale
+) -> None:
+    ledger = airflow3.home / "shelf" / "watcher" / "ledger.json"
+    airflow3.wait_for(lambda: ledger.is_file() and '"entries":[{' in ledger.read_text())
+    airflow3.wait_for(lambda: airflow3.rows("SELECT 1 FROM asset_state_store WHERE key LIKE 'hotmart_%_1'"))
+    # Those without either are recorded some seconds after.
+    wait_for_polls(airflow3, hotmart, 4)
+    airflow3.kill("triggerer")
+    second = hotmart.add_sale()
+    airflow3.start("triggerer")
+    wait_for_polls(airflow3, hotmart, 1)
+    third = hotmart.add_sale()
+    for asset in ("hotmart_sales", "shelved", "from_now"):
+        everything = sorted(sale.transaction for sale in (first, second, third))
+        airflow3.wait_for(lambda asset=asset: len(told(airflow3, asset)) >= 3)
+        assert sorted(told(airflow3, asset)) == everything, asset
+    wait_for_polls(airflow3, hotmart, 2)
+    assert len(told(airflow3, "hotmart_sales")) == 3
+
+
+def nothing_was_logged_as_an_error(airflow3: Components) -> None:
+    files = [airflow3.log("triggerer"), *Path(airflow3.home / "logs").rglob("*.log")]
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file())
+    wrong = [
+        line
+        for line in text.splitlines()
+        if re.search(r"\[error|\[critical|Traceback|\"level\": ?\"(error|critical)\"|not recorded", line)
+        # The tasks that are to time out say so.
+        and "Trigger cancelled due to timeout" not in line
+        and "SensorTimeout" not in line
+    ]
+    assert wrong == []

@@ -1,0 +1,366 @@
+"""The triggers in an event loop: what ends a wait and what does not, what an event holds, when it counts as told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
+
+from airflow_provider_hotmart.api.errors import HotmartPermissionError, HotmartServerError
+from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
+from airflow_provider_hotmart.ledger import FileLedger, LedgerError, Owner
+from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+from airflow_provider_hotmart.triggers import hotmart as triggers
+from airflow_provider_hotmart.triggers.hotmart import (
+    HotmartNewSalesParticipantsTrigger,
+    HotmartSalesParticipantsEventTrigger,
+)
+from airflow_provider_hotmart.watch import digest_of_all
+from tests.airflow.support import HAS_SUPERVISOR, connected, connection, small_hotmart
+from tests.airflow.watching import INTERVAL, TaskRun, XComs, first_event
+
+try:
+    from airflow.triggers.shared_stream import SharedStreamManager
+except ImportError:
+    SharedStreamManager = None
+
+pytestmark = pytest.mark.airflow
+
+needs_watchers = pytest.mark.skipif(not HAS_SUPERVISOR, reason="assets have watchers since Airflow 3")
+needs_shared_streams = pytest.mark.skipif(SharedStreamManager is None, reason="polls are shared since Airflow 3.3")
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def hotmart() -> Iterator[HotmartEmulator]:
+    with small_hotmart(sales=0) as emulator, connected(connection(emulator)):
+        yield emulator
+
+
+# What the sensor defers to
+
+
+def wait(**arguments: Any) -> Any:
+    """Run the sensor's trigger until its event; unless it is told whom the sensor saw, the first look is a change."""
+    usual = {"seen": "", "since": int(time.time()) - 3600, "poll_interval": INTERVAL}
+    trigger = HotmartNewSalesParticipantsTrigger(**{**usual, **arguments})
+    return asyncio.run(first_event(*trigger.serialize(), MINUTE))
+
+
+def complete(event: Any) -> Any:
+    sensor = HotmartNewSalesParticipantsSensor(task_id="new_people")
+    return sensor.execute_complete(TaskRun(XComs(), 1).context, event)
+
+
+def test_passing_faults_are_waited_out_and_logged(
+    hotmart: HotmartEmulator, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hotmart.faults.add(Fault.status(500), times=3)
+    hotmart.faults.add(Fault.reset(), times=2)
+    with caplog.at_level(logging.WARNING):
+        assert wait() == {"status": "changed"}
+    # Airflow 3 has a way of its own to log.
+    told = re.findall(r"Poll failed, (\d in a row: \w+):", caplog.text or capsys.readouterr().out)
+    server, network = "HotmartServerError", "HotmartTransportError"
+    assert told == [f"{place} in a row: {one}" for place, one in enumerate([server] * 3 + [network] * 2, 1)]
+
+
+def test_a_poll_that_succeeds_starts_the_count_anew(hotmart: HotmartEmulator) -> None:
+    for after in (0, 8, 16):
+        hotmart.faults.add(Fault.status(500), times=3, after=after)
+
+    def add(_: Any) -> None:
+        if len(hotmart.calls) == 40:
+            hotmart.add_sale()
+
+    hotmart.on_call = add
+    assert wait(seen=digest_of_all(set()), max_consecutive_failures=3) == {"status": "changed"}
+    assert [call.status for call in hotmart.calls].count(500) == 9
+
+
+def test_one_passing_fault_too_many_ends_the_wait_and_may_be_retried(hotmart: HotmartEmulator) -> None:
+    hotmart.faults.add(Fault.status(500), times=None)
+    event = wait(max_consecutive_failures=2)
+    assert (event["status"], event["permanent"], len(hotmart.calls)) == ("error", False, 3)
+    with pytest.raises(AirflowException, match="The trigger gave up: HotmartServerError") as caught:
+        complete(event)
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_a_permanent_fault_ends_the_wait_at_once_and_for_good(hotmart: HotmartEmulator) -> None:
+    hotmart.permission = False
+    event = wait()
+    assert (event["status"], event["permanent"], len(hotmart.calls)) == ("error", True, 1)
+    with pytest.raises(AirflowFailException, match="The trigger gave up: HotmartPermissionError"):
+        complete(event)
+
+
+def test_a_connection_that_is_not_there_ends_the_wait_for_good() -> None:
+    event = wait(hotmart_conn_id="missing")
+    assert (event["status"], event["permanent"]) == ("error", True)
+    assert "missing" in event["message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "permanent"),
+    [
+        (AirflowNotFoundException("no such connection"), True),
+        (HotmartPermissionError("no right"), True),
+        (HotmartServerError("down"), False),
+        (LedgerError("in use", permanent=False), False),
+        # Airflow's API server may be away for a while.
+        (ConnectionError("refused"), False),
+        (TimeoutError(), False),
+    ],
+    ids=repr,
+)
+def test_what_is_not_known_to_be_permanent_may_pass(error: Exception, permanent: bool) -> None:
+    assert triggers.is_permanent(error) is permanent
+
+
+@pytest.mark.parametrize("event", [None, {}, [], "changed", 5, {"status": "success"}, {"status": None}], ids=str)
+def test_an_event_that_is_not_understood_fails_for_good(event: Any) -> None:
+    with pytest.raises(AirflowFailException, match="that this sensor does not understand"):
+        complete(event)
+
+
+# Watchers
+
+
+def watcher(**arguments: Any) -> HotmartSalesParticipantsEventTrigger:
+    first = HotmartSalesParticipantsEventTrigger(poll_interval=INTERVAL, **arguments)
+    return HotmartSalesParticipantsEventTrigger(**json.loads(json.dumps(first.serialize()[1])))
+
+
+def recorded(path: Path, trigger: HotmartSalesParticipantsEventTrigger) -> int:
+    """How many participants a ledger holds for a watcher."""
+    owner = Owner(trigger.watch().scope, None, timedelta(days=7))
+    return len(FileLedger(owner, path).load(0).known)
+
+
+async def eventually(what: Callable[[], Any]) -> Any:
+    """Let the event loop run until something is true."""
+    for _ in range(6000):
+        if answer := what():
+            return answer
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to pass")
+
+
+class Triggerer:
+    """
+    Does with watchers what Airflow's triggerer does, through Airflow's own manager of shared streams.
+
+    :param stores: whether events reach the database.
+    """
+
+    def __init__(self, stores: bool = True) -> None:
+        self.stores = stores
+        self.events: dict[int, list[Any]] = {}
+        self._manager = SharedStreamManager()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, trigger: HotmartSalesParticipantsEventTrigger) -> list[Any]:
+        """Run a watcher; gives the list that its events go to."""
+        number = len(self._tasks)
+        self.events[number] = []
+        self._tasks.append(asyncio.create_task(self._run(number, trigger)))
+        return self.events[number]
+
+    async def _run(self, number: int, trigger: HotmartSalesParticipantsEventTrigger) -> None:
+        key = trigger.shared_stream_key()
+        stream = self._manager.subscribe(trigger_id=number, trigger=trigger, key=key)
+        try:
+            async for event in trigger.filter_shared_stream(stream):
+                sequence = self._manager.bind_pending_event(trigger_id=number, key=key)
+                self.events[number].append(event.payload)
+                if self.stores:
+                    asyncio.get_running_loop().call_later(0.01, self._manager.confirm_persisted, [sequence])
+        finally:
+            await self._manager.unsubscribe(number, key)
+            await trigger.cleanup()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._manager.stop_all()
+
+
+@asynccontextmanager
+async def triggerer(stores: bool = True) -> AsyncIterator[Triggerer]:
+    running = Triggerer(stores)
+    try:
+        yield running
+    finally:
+        await running.stop()
+
+
+@needs_shared_streams
+def test_an_event_holds_at_most_500_sales_and_nobodys_data(hotmart: HotmartEmulator, tmp_path: Path) -> None:
+    sales = [hotmart.add_sale(coproducers=1) for _ in range(1_100)]
+
+    async def watch() -> list[Any]:
+        async with triggerer() as running:
+            events = running.start(watcher(ledger=str(tmp_path / "ledger")))
+            await eventually(lambda: len(events) == 3)
+            return events
+
+    events = asyncio.run(watch())
+    assert [len(event["transactions"]) for event in events] == [500, 500, 100]
+    told = [sale for event in events for sale in event["transactions"]]
+    assert {sale["transaction"] for sale in told} == {sale.transaction for sale in sales}
+    assert {tuple(sorted(sale)) for sale in told} == {("product_id", "roles", "transaction", "transaction_status")}
+    assert {tuple(sorted(sale["roles"])) for sale in told} == {("BUYER", "COPRODUCER", "PRODUCER")}
+    assert {tuple(event) for event in events} == {("new", "transactions", "since", "until")}
+    assert sum(event["new"] for event in events) == 3_300
+
+
+@needs_shared_streams
+def test_an_event_counts_as_told_only_once_it_is_stored(hotmart: HotmartEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    hotmart.add_sale()
+
+    async def watch(stores: bool) -> int:
+        async with triggerer(stores) as running:
+            trigger = watcher(ledger=str(path))
+            events = running.start(trigger)
+            await eventually(lambda: events)
+            polls = len(hotmart.calls)
+            if stores:
+                await eventually(lambda: recorded(path, trigger))
+            await eventually(lambda: len(hotmart.calls) > polls + 10)
+            assert len(events) == 1
+            return recorded(path, trigger)
+
+    # The triggerer goes before it has stored the event, comes back, and is told again; then it is not.
+    assert asyncio.run(watch(stores=False)) == 0
+    assert asyncio.run(watch(stores=True)) == 2
+
+    async def watch_on() -> list[Any]:
+        async with triggerer() as running:
+            events = running.start(watcher(ledger=str(path)))
+            polls = len(hotmart.calls)
+            await eventually(lambda: len(hotmart.calls) > polls + 10)
+            return events
+
+    assert asyncio.run(watch_on()) == []
+
+
+@needs_shared_streams
+def test_equal_watchers_cost_the_calls_of_one_and_remember_for_themselves(
+    hotmart: HotmartEmulator, tmp_path: Path
+) -> None:
+    sale = hotmart.add_sale()
+    most = 0
+
+    def count(_: Any) -> None:
+        nonlocal most
+        most += 1
+
+    hotmart.on_call = count
+
+    async def watch() -> list[list[Any]]:
+        async with triggerer() as running:
+            told = [running.start(watcher(ledger=str(tmp_path / f"{number}"))) for number in range(50)]
+            await eventually(lambda: all(told))
+            await eventually(lambda: all((tmp_path / f"{number}").exists() for number in range(50)))
+            return told
+
+    told = asyncio.run(watch())
+    assert [[event["transactions"][0]["transaction"] for event in events] for events in told] == [
+        [sale.transaction]
+    ] * 50
+    by_poll = [call for call in hotmart.calls if call.params["transaction_status"] == ["APPROVED"]]
+    # Polls are told apart by their windows: none was made twice.
+    assert len({call.at for call in by_poll}) == len(by_poll)
+    assert most < 50 * 2
+
+
+@needs_shared_streams
+@pytest.mark.parametrize("broken", ["ledger", "permission"])
+def test_a_watcher_that_cannot_go_on_says_so_and_goes_on_when_it_can(
+    hotmart: HotmartEmulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    path = tmp_path / "ledger"
+    sale = hotmart.add_sale()
+    if broken == "ledger":
+        path.write_text("not a ledger")
+    else:
+        hotmart.permission = False
+
+    async def watch() -> list[Any]:
+        async with triggerer() as running:
+            other = running.start(watcher(ledger=str(tmp_path / "other")))
+            events = running.start(watcher(ledger=str(path)))
+            await eventually(lambda: sum("Poll failed" in message for message in caplog.messages) >= 3)
+            assert events == []
+            assert bool(other) is (broken == "ledger")
+            path.unlink(missing_ok=True)
+            hotmart.permission = True
+            await eventually(lambda: events and other)
+            return events
+
+    with caplog.at_level(logging.ERROR):
+        [event] = asyncio.run(watch())
+    assert [one["transaction"] for one in event["transactions"]] == [sale.transaction]
+    told = {"ledger": "is another kind of file, and is left alone", "permission": "HotmartPermissionError"}
+    assert told[broken] in caplog.text
+
+
+@needs_watchers
+def test_what_cannot_be_recorded_yet_is_recorded_later(
+    hotmart: HotmartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As on an Airflow that shares no polls, where some seconds count as the time that storing takes.
+    monkeypatch.setattr(triggers, "HANDED_OVER", 0.0)
+    path, lock = tmp_path / "ledger", tmp_path / "ledger.lock"
+    lock.write_text("4102444800.000 somebody else, who is busy")
+    hotmart.add_sale()
+
+    async def watch() -> None:
+        trigger = watcher(ledger=str(path))
+        events = trigger.run()
+        await anext(events)
+        waiting = asyncio.ensure_future(anext(events))
+        await eventually(lambda: "is being written by another run" in caplog.text)
+        assert recorded(path, trigger) == 0
+        lock.unlink()
+        await eventually(lambda: recorded(path, trigger) == 2)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await trigger.cleanup()
+
+    asyncio.run(watch())
+    assert "What was reported is not recorded yet: LedgerError" in caplog.text
+
+
+@needs_watchers
+def test_a_watcher_that_begins_now_begins_there_again_after_a_restart(hotmart: HotmartEmulator, tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger")
+
+    async def one_event() -> Any:
+        trigger = watcher(since="now", ledger=path)
+        assert trigger.shared_stream_key() is None
+        events = trigger.run()
+        event = asyncio.ensure_future(anext(events))
+        polls = len(hotmart.calls)
+        await eventually(lambda: event.done() or len(hotmart.calls) > polls + 8)
+        event.cancel()
+        await trigger.cleanup()
+        return event.result().payload if event.done() and not event.cancelled() else None
+
+    assert asyncio.run(one_event()) is None
+    while_away = hotmart.add_sale()
+    event = asyncio.run(one_event())
+    assert [sale["transaction"] for sale in event["transactions"]] == [while_away.transaction]
