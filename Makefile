@@ -77,6 +77,10 @@ lint: $(READY) ## run the checks that do not run the code
 pytest: $(READY) ## run the tests only (PYTEST_ARGS="-k pages" chooses)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: test-docs
+test-docs: $(READY) ## run every code block of the README and the documentation
+	$(BIN)/pytest tests/docs $(PYTEST_ARGS)
+
 .PHONY: test-browser
 test-browser: $(READY) ## test the web interface of Airflow in Chromium (PICTURES=docs/images keeps what it sees)
 	sh scripts/install-test-servers.sh chromium

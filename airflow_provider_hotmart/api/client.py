@@ -92,11 +92,11 @@ class HotmartClient:
         return ParticipantsListing(self, query, encode)
 
     def iter_products(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Yield products; the filters are those of :meth:`HotmartHook.iter_products`."""
+        """Yield products; the filters are those of :meth:`.HotmartHook.iter_products`."""
         yield from as_records(ProductsListing, self, ProductsQuery.build(**filters))
 
     def iter_sales_participants(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Yield sales participants; the filters are those of :meth:`HotmartHook.iter_sales_participants`."""
+        """Yield sales participants; the filters are those of :meth:`.HotmartHook.iter_sales_participants`."""
         query = ParticipantsQuery.build(now=self.clock.time(), **filters)
         yield from as_records(ParticipantsListing, self, query)
 

@@ -54,7 +54,7 @@ class ProductsQuery:
         cls, *, product_id: Any = None, status: Any = None, format: Any = None, select: Any = None
     ) -> ProductsQuery:
         """
-        Read the filters as a DAG author gives them; see :meth:`HotmartHook.iter_products`.
+        Read the filters as a DAG author gives them; see :meth:`.HotmartHook.iter_products`.
 
         :raises HotmartInvalidRequestError: naming the value, the rule and the remedy.
         """
@@ -111,7 +111,7 @@ class ParticipantsQuery:
         select: Any = None,
     ) -> ParticipantsQuery:
         """
-        Read the filters as a DAG author gives them; see :meth:`HotmartHook.iter_sales_participants`.
+        Read the filters as a DAG author gives them; see :meth:`.HotmartHook.iter_sales_participants`.
 
         :param now: seconds since the epoch.
         :raises HotmartInvalidRequestError: naming the value, the rule and the remedy.

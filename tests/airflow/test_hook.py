@@ -207,7 +207,7 @@ def test_the_hooks_methods_describe_the_same_form_as_the_metadata() -> None:
         assert options["validators"] == ["optional", *([schema["enum"]] if "enum" in schema else [])]
 
     behaviour = HotmartHook.get_ui_field_behaviour()
-    assert behaviour["hidden_fields"] == FORM["ui-field-behaviour"]["hidden-fields"] == ["schema", "port"]
+    assert behaviour["hidden_fields"] == FORM["ui-field-behaviour"]["hidden-fields"] == ["schema"]
     assert behaviour["relabeling"] == FORM["ui-field-behaviour"]["relabeling"]
     assert behaviour["placeholders"] == FORM["ui-field-behaviour"]["placeholders"]
 
@@ -252,7 +252,7 @@ def test_the_user_interface_shows_the_form(tmp_path: Path) -> None:
     assert standard["login"]["title"] == "Client ID"
     assert standard["password"]["title"] == "Client Secret"
     assert standard["host"]["title"] == "Base URL"
-    assert standard["port"]["hidden"]
+    assert not standard["port"]["hidden"]
     assert standard["url_schema"]["hidden"]
     assert "hotmart" not in done.stderr.lower()
 

@@ -79,4 +79,4 @@ def test_airflow_builds_the_connection_form(airflow_home: Path) -> None:
         "max_parallel_calls",
         "calls_per_minute",
     }
-    assert hidden == "schema,port"
+    assert hidden == "schema"

@@ -20,7 +20,7 @@ from tests.airflow.watching import TaskRun, XComs
 try:
     from airflow.sdk.io import attach
 except ImportError:
-    from airflow.io.storage import attach
+    from airflow.io.store import attach
 
 NOW = 1_750_000_000.0
 DAY = 86400
