@@ -147,7 +147,7 @@ class XComLedger:
 
     A run knows what all earlier runs of the task reported. Clearing it deletes its XComs and nobody else's, so that
     it reports the same again, and no other run does. Each XCom holds what one run reported and is named after the
-    day, so that a run reads only the days of its look-back. No ordering of the runs is relied on:
+    day, so that a run reads only the days of its look-back. All runs of an earlier date count, in no order:
     those without a logical date sort differently in different databases.
 
     :param owner: who keeps it.

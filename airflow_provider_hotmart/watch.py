@@ -64,6 +64,7 @@ class Watch:
         if self.since is not None and self.since != NOW:
             moment(self.since, "since")
         self._query(Window(0, 1))
+        ParticipantsQuery.build(now=1.0, select=self.filters.get("select"))
 
     @property
     def scope(self) -> bytes:
@@ -104,7 +105,9 @@ class Watch:
         """
         last = math.ceil(now) + 1
         first = math.floor(now - self.lookback.total_seconds())
-        return Window(min(max(first, since or 0), last - 1), last)
+        start = max(first, since or 0)
+        # Where the watch has not begun yet, a window ahead of now, in which there is nobody.
+        return Window(start, max(last, start + 1))
 
     def statuses(self) -> list[str] | None:
         """The statuses watched, in the order of a sale's life."""

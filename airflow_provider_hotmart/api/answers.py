@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -123,6 +124,7 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
         urls = (quote(secret, safe=""), quote(secret), quote_plus(secret), unquote(secret))
         for form in (secret, *urls, encoded, encoded.rstrip("=")):
             if form:
-                text = text.replace(form, "***")
+                # Hotmart may repeat an e-mail address in another case than it was sent.
+                text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_DESCRIPTION else f"{text[:LONGEST_DESCRIPTION]}…"

@@ -82,14 +82,15 @@ class HotmartHook(BaseHook):
         }
 
     @classmethod
-    def config_from(cls, connection: Any) -> HotmartConfig:
+    def config_from(cls, connection: Any, extra: Any = None) -> HotmartConfig:
         """
         Read a connection.
 
         :param connection: of type ``hotmart``.
+        :param extra: its extra, where that was read already.
         :raises HotmartConfigError: when a field is missing or wrong, naming field, value and rule.
         """
-        extra = connection.extra_dejson or {}
+        extra = (connection.extra_dejson if extra is None else extra) or {}
         # What is no JSON comes as an empty dictionary too.
         unreadable = connection.extra and not extra and connection.extra.strip() not in ("{}", "null")
         if unreadable or not isinstance(extra, Mapping):

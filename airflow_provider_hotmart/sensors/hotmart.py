@@ -173,16 +173,18 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         look = self._look_patiently(context)
         return PokeReturnValue(is_done=look is not None and look.done, xcom_value=look.value if look else None)
 
-    def execute_complete(self, context: Context, event: Any, started: float | None = None) -> Any:
+    def execute_complete(self, context: Context, event: Any, started: float | None = None, failures: int = 0) -> Any:
         """
         Look again after the trigger saw a change; wait on if nothing is new after all.
 
         :param event: what the trigger sent.
         :param started: when the task began to wait, in seconds since the epoch; ``dag.test()`` forgets it.
+        :param failures: looks that failed in a row before.
         :raises AirflowFailException: when the event is not understood: no news is no success.
         """
         status = event.get("status") if isinstance(event, dict) else None
         if status == "changed":
+            self._failures = failures
             return self._look_or_defer(context, time.time() if started is None else started)
         if status == "error":
             message = f"The trigger gave up: {event.get('message')}"
@@ -216,7 +218,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 **filters,
             ),
             method_name="execute_complete",
-            kwargs={"started": started},
+            kwargs={"started": started, "failures": self._failures},
             timeout=timedelta(seconds=left),
         )
 
@@ -286,16 +288,22 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
         :return: the file's part of the XCom.
         """
+        from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
         from airflow_provider_hotmart.storage import RecordFile, json_lines
 
         if self.destination is None:
             for participant in participants:
                 look.add(participant, known)
             return {}
+        matched = False
         with suppress(_TooFewError), RecordFile(self.destination, self.destination_conn_id).writing() as writer:
             for participant in participants:
                 if look.add(participant, known):
-                    writer.write(json_lines([self.watch.selected(participant.record)]), 1)
+                    row = self.watch.selected(participant.record)
+                    matched = matched or len(row) > 1  # more than the status, which is always there
+                    writer.write(json_lines([row]), 1)
+            if look.new and not matched:
+                raise HotmartInvalidRequestError(f"select {self.select!r} matches nothing in any row")
             if len(look.new) < self.min_new:
                 raise _TooFewError
         if len(look.new) < self.min_new:
@@ -354,6 +362,11 @@ class _Look:
 
 
 def _started(context: Context, now: float) -> float:
-    """When the run started: what ``since="now"`` means, the same for each look of the run."""
-    started = getattr(context.get("dag_run"), "start_date", None)
-    return started.timestamp() if started is not None else now
+    """
+    When the run was due: what ``since="now"`` means, the same for each look of the run, and after it was cleared.
+
+    Airflow 2 does not tell when a run was due; there it is when the run started.
+    """
+    run = context.get("dag_run")
+    due = getattr(run, "run_after", None) or getattr(run, "start_date", None)
+    return min(due.timestamp(), now) if due is not None else now

@@ -364,3 +364,11 @@ def test_a_watcher_that_begins_now_begins_there_again_after_a_restart(hotmart: H
     while_away = hotmart.add_sale()
     event = asyncio.run(one_event())
     assert [sale["transaction"] for sale in event["transactions"]] == [while_away.transaction]
+
+
+@pytest.mark.skipif(not HAS_SUPERVISOR, reason="before Airflow 3, nothing shares a poll")
+def test_the_key_of_a_shared_poll_which_airflow_logs_names_no_buyer() -> None:
+    key = watcher(buyer_email="maria@example.com").shared_stream_key()
+    assert "maria" not in str(key)
+    assert key == watcher(buyer_email="maria@example.com", ledger="file:///elsewhere").shared_stream_key()
+    assert key != watcher(buyer_email="joana@example.com").shared_stream_key()

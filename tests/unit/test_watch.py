@@ -184,3 +184,14 @@ def test_only_what_is_selected_is_kept_of_a_record() -> None:
         "user": {"email": "maria@example.com"},
     }
     assert Watch("c").selected(participant()) == participant()
+
+
+def test_a_watch_that_has_not_begun_looks_ahead_of_now() -> None:
+    window = Watch("c", since="2099-01-01").window(now=1_800_000_000, since=4_070_908_800)
+    assert window.start == 4_070_908_800
+    assert window.end > window.start
+
+
+def test_an_unreadable_select_is_refused_before_anything_is_looked_at() -> None:
+    with pytest.raises(HotmartInvalidRequestError, match="select"):
+        Watch("c", {"select": ","})

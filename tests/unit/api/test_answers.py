@@ -112,3 +112,7 @@ def test_an_error_never_shows_the_beginning_of_a_secret_that_was_cut() -> None:
     secret = "s3cret" * 10
     told = scrub("x" * (LONGEST_DESCRIPTION - 10) + secret, [secret])
     assert "s3cret" not in told
+
+
+def test_a_secret_that_is_repeated_in_another_case_does_not_show() -> None:
+    assert "maria" not in scrub("buyer MARIA@example.com unknown, maria%40EXAMPLE.com", ["Maria@Example.com"]).lower()
