@@ -26,6 +26,14 @@ CELLS = (
 )
 #: What a cell needs of the checkout besides the wheel.
 NEEDED = ("tests", "dags_examples", "docs", "constraints", "scripts", "benchmarks", "pyproject.toml", "README.md")
+#: What a cell runs; the archives and the benchmarks are the same everywhere.
+TESTS = (
+    "tests/unit",
+    "tests/integration",
+    "tests/airflow",
+    "--ignore=tests/unit/test_distribution.py",
+    "--ignore=tests/integration/test_benchmarks.py",
+)
 ROOT = Path(__file__).parent
 
 nox.options.default_venv_backend = "uv"
@@ -64,7 +72,7 @@ def cell(session: nox.Session, airflow: str) -> None:
         elif source.is_file():
             shutil.copy(source, place / name)
     where = "import airflow_provider_hotmart as p, pathlib, sys; sys.exit('site-packages' not in p.__file__)"
-    arguments = session.posargs or ["-n", "2", "tests/unit", "tests/integration", "tests/airflow"]
+    arguments = session.posargs or ["-n", "2", *TESTS]
     with session.chdir(place):
         session.run("python", "-c", where)
         session.run("pytest", "-p", "no:cacheprovider", *arguments)
