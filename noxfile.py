@@ -58,7 +58,7 @@ def cell(session: nox.Session, airflow: str) -> None:
     constraints = ROOT / "constraints" / f"airflow-{airflow}.txt"
     session.install("--constraint", str(constraints), f"{wheels[-1]}[dev]", "apache-airflow")
     check = "import sys, airflow; print(airflow.__version__); sys.exit(not airflow.__version__.startswith(sys.argv[1]))"
-    home = session.create_tmp()
+    home = str(Path(session.create_tmp()).resolve())
     session.run("python", "-c", check, f"{airflow}.", env={"AIRFLOW_HOME": home}, silent=False)
 
     # Away from the checkout, so that what is tested is what is installed.
