@@ -98,13 +98,13 @@ def _watchers(options: Options, count: int) -> tuple[Table, list[Check]]:
     kwargs = {"lookback": DAYS * 86400, "poll_interval": interval}
     table = Table(
         f"Triggerer: equal watchers in one process, interval {interval} s",
-        "Each watcher reports the same sales, once; all of them share one poll.",
+        "Each watcher reports the same 50 sales, once, all of them at the same moment; they share one poll.",
         ("watchers", "polls", "calls", "events", "loop late: 99th percentile ms", "memory kB each", "CPU s"),
     )
     calls = []
     for number in (1, count):
         say(f"  {number} watchers, {3.5 * interval:.0f} s")
-        with Hotmart(options, sales=400, days=DAYS - 1) as hotmart:
+        with Hotmart(options, sales=50, days=DAYS - 1) as hotmart:
             crowd = _run(options, hotmart, WATCHERS_TRIGGER, [kwargs] * number, 3.5 * interval)
         calls.append(len(crowd.stats["times"]))
         table.rows.append(
