@@ -91,8 +91,7 @@ class WrittenFile:
 
 def json_lines(records: list[dict[str, Any]]) -> bytes:
     """Write records as JSON Lines: UTF-8, compact, one per line."""
-    dumps = codec.dumps
-    return b"".join([dumps(record) + b"\n" for record in records])
+    return codec.lines(records)
 
 
 class RecordFile:

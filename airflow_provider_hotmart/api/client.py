@@ -7,7 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -26,6 +26,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartResponseError,
     HotmartTransportError,
 )
+from airflow_provider_hotmart.api.garbage import collection_paused
 from airflow_provider_hotmart.api.listing import Encode, ParticipantsListing, ProductsListing, as_records
 from airflow_provider_hotmart.api.patience import Patience
 from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
@@ -38,6 +39,8 @@ _T = TypeVar("_T")
 CONNECT_TIMEOUT = 15.0
 #: Filters whose values are personal data.
 PERSONAL = ("buyer_email", "buyer_name", "affiliate_name")
+#: Bytes that are read of a body at a time: large, so that a page is not gathered from dozens of pieces.
+PIECE = 1 << 20
 #: Seconds that a token lives when the token host does not say.
 UNTOLD_LIFETIME = 3600.0
 
@@ -150,14 +153,14 @@ class HotmartClient:
             error: HotmartError
             headers: Mapping[str, str] = {}
             try:
-                response = self._send("GET", self.config.base_url + path, _Bearer(token), params=params)
-                headers = response.headers
+                answer = self._send("GET", self.config.base_url + path, _Bearer(token), params=params)
+                headers = answer.headers
                 self.budget.report(call, headers)
-                if response.status_code == 200:
-                    with self._decoding:
-                        return read(answers.decode(response.content, path))
+                if answer.status == 200:
+                    with self._decoding, collection_paused():
+                        return read(answers.decode(answer.body, path))
                 hidden = [token, self.config.client_secret, *(params[one] for one in PERSONAL if one in params)]
-                error = answers.error_for(response.status_code, headers, response.content, path, hidden)
+                error = answers.error_for(answer.status, headers, answer.body, path, hidden)
             except (HotmartTransportError, answers.NotJsonError) as failure:
                 error = failure
             if isinstance(error, HotmartAuthError) and not renewed:
@@ -198,19 +201,19 @@ class HotmartClient:
             error: HotmartError
             headers: Mapping[str, str] = {}
             try:
-                response = self._send("POST", url, _Basic(self.config.basic), data={"grant_type": "client_credentials"})
-                headers = response.headers
-                if response.status_code == 200:
-                    return _read_token(answers.decode(response.content, path), path)
-                error = self._token_error(response, path)
+                answer = self._send("POST", url, _Basic(self.config.basic), data={"grant_type": "client_credentials"})
+                headers = answer.headers
+                if answer.status == 200:
+                    return _read_token(answers.decode(answer.body, path), path)
+                error = self._token_error(answer, path)
             except (HotmartTransportError, answers.NotJsonError) as failure:
                 error = failure
             patience.wait(error, headers)
 
-    def _token_error(self, response: requests.Response, path: str) -> HotmartError:
+    def _token_error(self, answer: _Answer, path: str) -> HotmartError:
         hidden = [self.config.client_secret, self.config.basic]
-        error = answers.error_for(response.status_code, response.headers, response.content, path, hidden)
-        if response.status_code in (400, 401, 403):
+        error = answers.error_for(answer.status, answer.headers, answer.body, path, hidden)
+        if answer.status in (400, 401, 403):
             return HotmartAuthError(
                 "Hotmart does not accept the Client ID and Client Secret: "
                 "copy both again from Tools > Hotmart credentials",
@@ -221,17 +224,30 @@ class HotmartClient:
             )
         return error
 
-    def _send(self, method: str, url: str, auth: AuthBase, **content: Any) -> requests.Response:
+    def _send(self, method: str, url: str, auth: AuthBase, **content: Any) -> _Answer:
         """Send one request and read its whole answer."""
         timeout = (min(CONNECT_TIMEOUT, self.config.timeout), self.config.timeout)
         try:
-            response = self._session.request(method, url, auth=auth, timeout=timeout, allow_redirects=False, **content)
+            with self._session.request(
+                method, url, auth=auth, timeout=timeout, allow_redirects=False, stream=True, **content
+            ) as response:
+                body = b"".join(response.iter_content(PIECE))
         except requests.RequestException as problem:
             failure = failure_of(problem, url)
         else:
-            return _complete(response, url)
+            answer = _Answer(response.status_code, response.headers, body)
+            _check_length(answer, url)
+            return answer
         # Outside the handler, so that the original, whose text holds the whole query, is not chained to it.
         raise failure
+
+
+class _Answer(NamedTuple):
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class _Bearer(AuthBase):
@@ -272,13 +288,12 @@ def _session(connections: int) -> requests.Session:
     return session
 
 
-def _complete(response: requests.Response, url: str) -> requests.Response:
+def _check_length(answer: _Answer, url: str) -> None:
     """Make sure that a body is as long as announced; not every version of urllib3 does."""
-    announced = response.headers.get("Content-Length", "")
-    plain = "Content-Encoding" not in response.headers
-    if plain and announced.isdigit() and len(response.content) != int(announced):
+    announced = answer.headers.get("Content-Length", "")
+    plain = "Content-Encoding" not in answer.headers
+    if plain and announced.isdigit() and len(answer.body) != int(announced):
         raise answers.CutShortError("Hotmart's answer was cut short: run it again", path=urlsplit(url).path)
-    return response
 
 
 def _read_token(body: dict[str, Any], path: str) -> Token:

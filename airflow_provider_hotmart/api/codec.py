@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 try:
@@ -25,6 +25,14 @@ def _dumps_with_json(value: Any) -> bytes:
         return _ascii_encoder.encode(value).encode()
 
 
+def _lines_with_json(values: Sequence[Any]) -> bytes:
+    """Encode line by line with the standard library."""
+    try:
+        return "".join([_encoder.encode(value) + "\n" for value in values]).encode()
+    except UnicodeEncodeError:
+        return b"".join([_dumps_with_json(value) + b"\n" for value in values])
+
+
 def _loads_with_msgspec(raw: bytes) -> Any:
     """Decode with msgspec, and with the standard library what only that understands (huge numbers, lone surrogates)."""
     try:
@@ -41,14 +49,24 @@ def _dumps_with_msgspec(value: Any) -> bytes:
         return _dumps_with_json(value)
 
 
+def _lines_with_msgspec(values: Sequence[Any]) -> bytes:
+    """Encode line by line with msgspec, and with the standard library what only that can say."""
+    try:
+        return _msgspec_lines(values)
+    except (UnicodeEncodeError, OverflowError):
+        return b"".join([_dumps_with_msgspec(value) + b"\n" for value in values])
+
+
 #: ``loads(raw)``: decode UTF-8 JSON; raises ValueError when it is not.
 loads: Callable[[bytes], Any]
 #: ``dumps(value)``: compact UTF-8 JSON, the same bytes whichever library writes them, very large and very small
 #: fractions excepted (``1e16`` and ``1e+16``).
 dumps: Callable[[Any], bytes]
+#: ``lines(values)``: what ``dumps`` gives for each value, a newline behind each.
+lines: Callable[[Sequence[Any]], bytes]
 
 if HAVE_MSGSPEC:
-    _msgspec_encode = msgspec.json.Encoder().encode
-    loads, dumps = _loads_with_msgspec, _dumps_with_msgspec
+    _msgspec_encode, _msgspec_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
+    loads, dumps, lines = _loads_with_msgspec, _dumps_with_msgspec, _lines_with_msgspec
 else:
-    loads, dumps = json.loads, _dumps_with_json
+    loads, dumps, lines = json.loads, _dumps_with_json, _lines_with_json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_hotmart.api.errors import HotmartResponseError
@@ -35,10 +36,14 @@ class Endpoint:
         first = row.get(self.identity[0])
         if not isinstance(first, (str, int)) or first == "":
             raise HotmartResponseError(f"a row of {self.path} has no {self.identity[0]}")
-        if len(self.identity) == 1:
+        if not self._further:
             return first
-        rest = tuple(_at(row, path) for path in self.identity[1:])
-        return (first, *rest)
+        return (first, *[_at(row, names) for names in self._further])
+
+    @cached_property
+    def _further(self) -> list[list[str]]:
+        """The names on the way to each value of the identity after the first."""
+        return [path.split(".") for path in self.identity[1:]]
 
     def select(self, asked: tuple[str, ...]) -> str:
         """The ``select`` to send: what was asked for, and what tells rows apart."""
@@ -46,10 +51,10 @@ class Endpoint:
         return ",".join((*asked, *missing))
 
 
-def _at(row: Any, path: str) -> Any:
-    for name in path.split("."):
+def _at(row: Any, names: list[str]) -> Any:
+    for name in names:
         row = row.get(name) if isinstance(row, dict) else None
-    return row if isinstance(row, Hashable) else None
+    return None if isinstance(row, (dict, list)) else row
 
 
 def _covered(path: str, asked: tuple[str, ...]) -> bool:

@@ -15,6 +15,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartInvalidRequestError,
     HotmartResponseError,
 )
+from airflow_provider_hotmart.api.garbage import collection_paused
 from airflow_provider_hotmart.api.pages import PageCursor
 from airflow_provider_hotmart.api.parallel import Ordered, Run, StoppedError
 from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
@@ -409,19 +410,18 @@ class ParticipantsListing(Listing[_T]):
 
     def _records(self, sales: list[Record], status: str | None) -> list[Record]:
         query = self._query
+        roles = query.roles
         records: list[Record] = []
         for sale in sales:
-            participants = sale.get("users") or []
-            if not isinstance(participants, list) or not all(isinstance(one, dict) for one in participants):
-                raise HotmartResponseError("users of a sale is not a list of objects", path=SALES_PARTICIPANTS.path)
+            participants = _participants(sale)
             if query.select:
                 self._add_selected(records, sale, participants, status)
                 continue
-            more = {name: sale[name] for name in sorted(sale.keys() - _KNOWN_OF_SALE)}
+            more = {} if sale.keys() <= _KNOWN_OF_SALE else _others(sale, _KNOWN_OF_SALE)
             transaction, product = sale["transaction"], sale.get("product")
             for one in participants:
                 role = one.get("role")
-                if query.roles and role not in query.roles:
+                if roles and role not in roles:
                     continue
                 record = {
                     "transaction": transaction,
@@ -433,7 +433,7 @@ class ParticipantsListing(Listing[_T]):
                 if more:
                     record.update(more)
                 if not one.keys() <= _KNOWN_OF_PARTICIPANT:
-                    record.update({name: one[name] for name in sorted(one.keys() - _KNOWN_OF_PARTICIPANT)})
+                    record.update(_others(one, _KNOWN_OF_PARTICIPANT))
                 records.append(record)
         return records
 
@@ -477,6 +477,22 @@ class ParticipantsListing(Listing[_T]):
             f"in each of {MOST_REREADINGS} readings: run it again, with a narrower window if it stays",
             path=SALES_PARTICIPANTS.path,
         )
+
+
+def _participants(sale: Record) -> list[Record]:
+    """The participants of a sale; none where it has none."""
+    participants = sale.get("users") or []
+    well = isinstance(participants, list)
+    for one in participants if well else ():
+        well = well and isinstance(one, dict)
+    if not well:
+        raise HotmartResponseError("users of a sale is not a list of objects", path=SALES_PARTICIPANTS.path)
+    return participants
+
+
+def _others(row: Record, known: frozenset[str]) -> Record:
+    """The fields of a row that are not known, by name."""
+    return {name: row[name] for name in sorted(row.keys() - known)}
 
 
 class _SalesRun(Run[Batch[_T]]):
@@ -526,5 +542,7 @@ def as_records(kind: Any, client: HotmartClient, query: Any) -> Iterator[Record]
     """
     listing: Listing[bytes] = kind(client, query, marshal.dumps)
     for batch in listing:
-        # Written by this very process a moment ago.
-        yield from marshal.loads(batch.data)  # noqa: S302
+        with collection_paused():
+            # Written by this very process a moment ago.
+            records = marshal.loads(batch.data)  # noqa: S302
+        yield from records

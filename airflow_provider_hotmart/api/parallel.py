@@ -12,7 +12,7 @@ _R = TypeVar("_R")
 _W = TypeVar("_W", bound="Run[Any]")
 
 #: Results that may wait for their turn, per thread.
-WAITING_PER_THREAD = 4
+WAITING_PER_THREAD = 2
 
 
 class StoppedError(Exception):

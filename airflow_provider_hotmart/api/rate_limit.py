@@ -42,13 +42,16 @@ class CallBudget:
         self._lock = threading.Lock()
         self._limit: float = DOCUMENTED_LIMIT
         self._left: float = DOCUMENTED_LIMIT
+        #: When the window has surely ended, and when it may have at the earliest.
         self._window_end: float | None = None
+        self._earliest_end = 0.0
         #: Whether the end of the window was told, not guessed.
         self._told = False
         self._next_slot = 0.0
         self._blocked_until = 0.0
         #: Which part of the calls that are used is ours.
         self._share = 1.0
+        self._alone = True
         self._issued = 0
         self._reported = 0
         #: When our calls of the last minute were made, and those of them that have no answer yet.
@@ -95,6 +98,7 @@ class CallBudget:
         reset = seconds(headers.get("RateLimit-Reset"))
         with self._lock:
             now = self._clock.monotonic()
+            sent = self._open.get(call, now)
             # A call that failed has no answer; a minute later it counts nowhere any more.
             self._open = {one: made for one, made in self._open.items() if one != call and made > now - WINDOW}
             if limit:
@@ -105,7 +109,8 @@ class CallBudget:
             end = now + min(max(WINDOW if reset is None else reset, 1.0), WINDOW)
             if self._window_end is not None and self._told and end < self._window_end - UNSURE:
                 return  # A late answer, of the window before.
-            self._learn_end(end)
+            # The answer was written after it was asked for, and its seconds may have been rounded up.
+            self._learn_end(end, end - now + sent - 1.0)
             self._learn_share(now, self._limit - left)
             self._reported = call
             # Whether an open call is counted already cannot be known: the safe side is that it is not.
@@ -154,6 +159,7 @@ class CallBudget:
         if self._window_end is not None and now >= self._window_end:
             self._left = self._limit - len(self._open)
             self._window_end, self._told = now + WINDOW, False
+            self._earliest_end = self._window_end
         due = max(self._next_slot, self._blocked_until)
         if self._left < 1 and self._window_end is not None:
             due = max(due, self._window_end)
@@ -163,26 +169,33 @@ class CallBudget:
         """Seconds between two of our calls."""
         if self._window_end is None:
             return max(WINDOW / self._limit, self._own_interval)
-        # The others do the same, and meet us at the end of a window: the more of them, the earlier we slow down.
-        time = max(self._window_end - now, LONGEST_NAP / self._share)
+        # What is not used when the window ends is lost: who is alone hurries for its earliest end. Others do the same
+        # as we, and meet us at the end: the more of them, the earlier we slow down.
+        end = self._earliest_end if self._alone else self._window_end
+        time = max(end - now, LONGEST_NAP / self._share)
         return max(time / max(self._left * self._share, 1.0), self._own_interval)
 
-    def _learn_end(self, end: float) -> None:
-        """Take in when there are calls again."""
+    def _learn_end(self, end: float, earliest: float) -> None:
+        """Take in when there are calls again, and when that may be at the earliest."""
         if self._window_end is None or not self._told or end > self._window_end + UNSURE:
-            self._window_end, self._told = end, True
+            self._window_end, self._earliest_end, self._told = end, earliest, True
         else:
-            # The latest of the ends that were told is the safe one.
+            # The latest of the ends that were told is the safe one, and the latest of the earliest the nearest.
             self._window_end = max(self._window_end, end)
+            self._earliest_end = max(self._earliest_end, earliest)
 
     def _learn_share(self, now: float, used: float) -> None:
         """Take in how many calls were used, by whomever; the more they are, the more they say about our share."""
         while self._made and self._made[0] < now - WINDOW - UNSURE:
             self._made.popleft()
-        since = (self._window_end or now) - WINDOW - UNSURE
-        ours = min(sum(1 for made in self._made if made > since), used)
+        self._alone = self._made_since(self._earliest_end - WINDOW) >= used
+        ours = min(self._made_since((self._window_end or now) - WINDOW - UNSURE), used)
         self._share += (ours - self._share * used) / self._limit
         self._share = min(max(self._share, SMALLEST_SHARE), 1.0)
+
+    def _made_since(self, moment: float) -> int:
+        """How many calls we have made since then."""
+        return sum(1 for made in self._made if made > moment)
 
 
 def _first(headers: Mapping[str, str], *names: str) -> str | None:

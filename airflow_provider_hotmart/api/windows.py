@@ -18,7 +18,7 @@ SMALLEST = 60
 #: A window that needs at most so many pages is read page after page.
 LONGEST_RUN = 12
 #: Lengths, in pages, that the planner considers for the windows of a split.
-RUN_LENGTHS = range(3, 7)
+RUN_LENGTHS = range(3, 5)
 
 
 @dataclass(frozen=True, order=True)

@@ -31,6 +31,13 @@ def test_both_libraries_write_the_same_bytes(value: Any) -> None:
     assert codec._dumps_with_msgspec(value) == codec._dumps_with_json(value)
 
 
+@given(st.lists(values, max_size=4))
+def test_lines_are_the_values_one_by_one_whichever_library_writes_them(several: list[Any]) -> None:
+    expected = b"".join(codec._dumps_with_json(value) + b"\n" for value in several)
+    assert codec._lines_with_json(several) == expected
+    assert codec._lines_with_msgspec(several) == expected
+
+
 @given(values, st.booleans())
 def test_both_libraries_read_the_same(value: Any, ascii_only: bool) -> None:
     raw = json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass")
