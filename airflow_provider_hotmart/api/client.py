@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +18,7 @@ from airflow_provider_hotmart.api import answers
 from airflow_provider_hotmart.api.auth import Token, shared_token_cache
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.decoding import in_decoder
 from airflow_provider_hotmart.api.endpoints import PRODUCTS
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
@@ -26,7 +26,6 @@ from airflow_provider_hotmart.api.errors import (
     HotmartResponseError,
     HotmartTransportError,
 )
-from airflow_provider_hotmart.api.garbage import collection_paused
 from airflow_provider_hotmart.api.listing import Encode, ParticipantsListing, ProductsListing, as_records
 from airflow_provider_hotmart.api.patience import Patience
 from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
@@ -72,7 +71,6 @@ class HotmartClient:
         self._tokens = shared_token_cache(credential, clock)
         self.budget = shared_budget(credential, clock, config.calls_per_minute)
         self._session = _session(config.max_parallel_calls)
-        self._decoding = threading.Lock()
         # Spreads repeated calls in time; nothing secret depends on it.
         self._jitter = random.Random()  # noqa: S311
 
@@ -157,8 +155,8 @@ class HotmartClient:
                 headers = answer.headers
                 self.budget.report(call, headers)
                 if answer.status == 200:
-                    with self._decoding, collection_paused():
-                        return read(answers.decode(answer.body, path))
+                    page: _T = in_decoder(_read_page, read, answer.body, path)
+                    return page
                 hidden = [token, self.config.client_secret, *(params[one] for one in PERSONAL if one in params)]
                 error = answers.error_for(answer.status, headers, answer.body, path, hidden)
             except (HotmartTransportError, answers.NotJsonError) as failure:
@@ -286,6 +284,11 @@ def _session(connections: int) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _read_page(read: Callable[[dict[str, Any]], _T], body: bytes, path: str) -> _T:
+    """Take a page apart."""
+    return read(answers.decode(body, path))
 
 
 def _check_length(answer: _Answer, url: str) -> None:

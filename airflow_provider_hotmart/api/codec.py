@@ -27,10 +27,11 @@ def _dumps_with_json(value: Any) -> bytes:
 
 def _lines_with_json(values: Sequence[Any]) -> bytes:
     """Encode line by line with the standard library."""
-    try:
-        return "".join([_encoder.encode(value) + "\n" for value in values]).encode()
-    except UnicodeEncodeError:
-        return b"".join([_dumps_with_json(value) + b"\n" for value in values])
+    found = bytearray()
+    for value in values:
+        found += _dumps_with_json(value)
+        found += b"\n"
+    return bytes(found)
 
 
 def _loads_with_msgspec(raw: bytes) -> Any:

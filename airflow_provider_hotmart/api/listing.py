@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from airflow_provider_hotmart.api.decoding import collection_paused
 from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS, keep
 from airflow_provider_hotmart.api.errors import (
     HotmartError,
     HotmartInvalidRequestError,
     HotmartResponseError,
 )
-from airflow_provider_hotmart.api.garbage import collection_paused
 from airflow_provider_hotmart.api.pages import PageCursor
 from airflow_provider_hotmart.api.parallel import Ordered, Run, StoppedError
 from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery

@@ -1,14 +1,16 @@
-"""The garbage collector's pauses."""
+"""The one thread that takes pages apart, and the garbage collector's pauses."""
 
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_hotmart.api.garbage import collection_paused
+from airflow_provider_hotmart.api.decoding import collection_paused, in_decoder
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +55,30 @@ def test_pauses_of_several_threads_overlap() -> None:
     end.set()
     other.join(10)
     assert gc.isenabled()
+
+
+def test_pages_are_taken_apart_in_one_thread_undisturbed() -> None:
+    def look() -> tuple[int, bool]:
+        return threading.get_ident(), gc.isenabled()
+
+    seen = {in_decoder(look) for _ in range(5)}
+    assert len(seen) == 1
+    thread, enabled = seen.pop()
+    assert thread != threading.get_ident()
+    assert not enabled
+    assert gc.isenabled()
+
+
+def test_a_failure_reaches_whoever_waits_and_the_next_is_served() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_decoder(lambda: 1 / 0)
+    assert in_decoder(int, "7") == 7
+
+
+def test_a_forked_process_takes_pages_apart_too() -> None:
+    in_decoder(int, "1")
+    child = os.fork()
+    if not child:  # pragma: no cover - another process
+        signal.alarm(10)
+        os._exit(in_decoder(int, "7"))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
