@@ -16,9 +16,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from tests.airflow import versions
+
 
 def main() -> None:
     job = json.loads(sys.stdin.read())
+    versions.mend_runs_in_process()
     if job["unmasked"]:
         let_secrets_show()
     bag = load(job["file"])
@@ -35,11 +38,7 @@ def main() -> None:
 
 
 def load(file: str) -> Any:
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:
-        from airflow.models.dagbag import DagBag
-    return DagBag(dag_folder=file)
+    return versions.DagBag(dag_folder=file)
 
 
 def test(dag: Any, run: dict[str, Any]) -> None:
@@ -75,7 +74,7 @@ def run_tasks_like_a_worker(file: str) -> None:
     def run(ti: Any, task: Any) -> Any:
         log = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}-{ti.try_number}.log"
         (logs / log).parent.mkdir(parents=True, exist_ok=True)
-        supervisor.supervise_task(
+        versions.supervise_task(
             ti=ti,
             bundle_info=BundleInfo(name="dags-folder"),
             dag_rel_path=Path(file).name,
@@ -85,7 +84,8 @@ def run_tasks_like_a_worker(file: str) -> None:
             subprocess_logs_to_stdout=True,
         )
         with create_session() as session:
-            state = session.get(TaskInstance, ti.id).state
+            found = TaskInstance.get_task_instance(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, session=session)
+            state = found.state
         return SimpleNamespace(ti=SimpleNamespace(state=state, task=task), msg=None)
 
     supervisor.run_task_in_process = run

@@ -18,23 +18,28 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from airflow._shared.module_loading import import_string
 from airflow.dag_processing.bundles.manager import DagBundlesManager
-from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
-from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance, clear_task_instances
 from airflow.models.trigger import Trigger
 from airflow.models.xcom import XComModel
 from airflow.sdk.api.datamodels._generated import TaskInstance as TaskOfRunner
-from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor, run_task_in_process
+from airflow.sdk.execution_time.supervisor import run_task_in_process
 from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select
+
+from tests.airflow.versions import (
+    import_string,
+    mend_runs_in_process,
+    run_trigger_in_process,
+    stored_bag,
+    stored_dag,
+)
 
 
 class Limited:
@@ -54,17 +59,15 @@ class Runner:
     def __init__(self, folder: str) -> None:
         with create_session() as session:
             DagBundlesManager().sync_bundles_to_db(session=session)
-        bundle = "dags-folder"
-        self.bag = BundleDagBag(dag_folder=folder, bundle_path=Path(folder), bundle_name=bundle)
+        self.bag = stored_bag(Path(folder), "dags-folder")
         assert not self.bag.import_errors, self.bag.import_errors
-        sync_bag_to_db(self.bag, bundle, None)
 
     def run(self, dag_id: str, run_id: str, type: str, logical_date: str | None, event: Any = None) -> dict[str, Any]:
         """Make a DAG run and run its tasks."""
         date = None if logical_date is None else datetime.fromisoformat(logical_date)
         now = datetime.now(UTC)
         with create_session() as session:
-            DBDagBag().get_latest_version_of_dag(dag_id, session=session).create_dagrun(
+            stored_dag(dag_id, session).create_dagrun(
                 run_id=run_id,
                 logical_date=date,
                 data_interval=None if date is None else (date, date),
@@ -91,7 +94,7 @@ class Runner:
         for _ in range(50):
             with create_session() as session:
                 run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-                run.dag = DBDagBag().get_latest_version_of_dag(dag_id, session=session)
+                run.dag = stored_dag(dag_id, session)
                 ready, _ = run.update_state(session=session)
                 for ti in ready:
                     ti.try_number += 1
@@ -117,15 +120,17 @@ class Runner:
             with create_session() as session:
                 ti = session.get(TaskInstance, ti_id)
                 ti.state = TaskInstanceState.QUEUED
-                given = TaskOfRunner(
-                    id=UUID(str(ti.id)),
-                    task_id=ti.task_id,
-                    dag_id=ti.dag_id,
-                    run_id=ti.run_id,
-                    try_number=ti.try_number,
-                    map_index=ti.map_index,
-                    dag_version_id=UUID(str(ti.dag_version_id)),
-                )
+                fields = {
+                    "id": UUID(str(ti.id)),
+                    "task_id": ti.task_id,
+                    "dag_id": ti.dag_id,
+                    "run_id": ti.run_id,
+                    "try_number": ti.try_number,
+                    "map_index": ti.map_index,
+                    "dag_version_id": ti.dag_version_id and UUID(str(ti.dag_version_id)),
+                }
+                # Airflow 3.0 does not tell its tasks of the version.
+                given = TaskOfRunner(**{name: fields[name] for name in fields if name in TaskOfRunner.model_fields})
                 task = self.bag.dags[ti.dag_id].get_task(ti.task_id)
             result = run_task_in_process(ti=given, task=task)
             with create_session() as session:
@@ -137,7 +142,7 @@ class Runner:
                 triggers.append({"stored": trigger.encrypted_kwargs, **trigger.kwargs})
                 made = import_string(trigger.classpath)(**trigger.kwargs)
                 number, until = trigger.id, ti.trigger_timeout
-            fired = InProcessTestSupervisor.run_trigger_in_process(trigger=Limited(made, until), ti=given)
+            fired = run_trigger_in_process(Limited(made, until), given)
             if fired is None:
                 SchedulerJobRunner(Job()).check_trigger_timeouts()
             else:
@@ -161,6 +166,7 @@ class Runner:
 
 
 def main() -> None:
+    mend_runs_in_process()
     runner = None
     for line in sys.stdin:
         job = json.loads(line)

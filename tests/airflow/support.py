@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
+from tests.airflow.versions import LINE
 
 RUNNER = Path(__file__).with_name("dag_runner.py")
 ROOT = RUNNER.parents[2]
@@ -29,7 +29,7 @@ NO_LIMIT = 10_000_000
 SALES = "/payments/api/v1/sales/users"
 PRODUCTS = "/products/api/v1/products"
 #: Whether tasks run in a process of their own with another one that watches over it, as they do since Airflow 3.
-HAS_SUPERVISOR = int(version("apache-airflow").partition(".")[0]) >= 3
+HAS_SUPERVISOR = LINE >= (3, 0)
 #: Variables that keep Airflow from warning of what it does by itself.
 QUIET = {} if HAS_SUPERVISOR else {"AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True"}
 #: Seconds that one process with Airflow in it may take.

@@ -19,13 +19,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferr
 from airflow_provider_hotmart.emulator import HotmartEmulator, Sale
 from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
 from airflow_provider_hotmart.triggers.hotmart import HotmartSalesParticipantsEventTrigger
-
-try:
-    from airflow.sdk.bases.operator import ExecutorSafeguard
-    from airflow.sdk.exceptions import AirflowRescheduleException
-except ImportError:
-    from airflow.exceptions import AirflowRescheduleException
-    from airflow.models.baseoperator import ExecutorSafeguard
+from tests.airflow.versions import AirflowRescheduleException, ExecutorSafeguard
 
 #: Where the clock stands when a test begins.
 NOW = datetime(2026, 3, 15, 12, 0, 20, tzinfo=UTC)

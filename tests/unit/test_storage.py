@@ -18,12 +18,8 @@ import fsspec
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-try:
-    from airflow.sdk.io import attach
-except ImportError:  # Airflow 2
-    from airflow.io.store import attach
-
 from airflow_provider_hotmart.storage import DestinationError, RecordFile, WrittenFile, json_lines
+from tests.airflow.versions import attach
 
 RECORDS = [{"transaction": f"HP{number}", "user": {"name": "João "}} for number in range(1000)]
 LINES = json_lines(RECORDS)
