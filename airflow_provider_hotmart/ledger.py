@@ -108,7 +108,11 @@ class Owner:
 
     def wrote(self, entry: dict[str, Any]) -> bool:
         """Whether this very run made an entry of a ledger file."""
-        return self.run is not None and entry["run"] == self.run_name and entry["scope"] == self.scope_name
+        return entry["scope"] == self.scope_name and self.is_run(entry["run"])
+
+    def is_run(self, name: Any) -> bool:
+        """Whether this is the name of this very run."""
+        return self.run is not None and name == self.run_name
 
 
 def pack(digests: Iterable[int]) -> str:
@@ -145,10 +149,11 @@ class XComLedger:
     """
     Keeps what each run of a task reported in that run's own XCom.
 
-    A run knows what all earlier runs of the task reported. Clearing it deletes its XComs and nobody else's, so that
-    it reports the same again, and no other run does. Each XCom holds what one run reported and is named after the
-    day, so that a run reads only the days of its look-back. All runs of an earlier date count, in no order:
-    those without a logical date sort differently in different databases.
+    A run knows what all earlier runs of the task reported, and not what it reported itself. So when it is cleared or
+    retried, it reports the same again, and no other run does; Airflow deletes its XComs then, but Airflow 3.0 not
+    those of mapped tasks, so each says whose it is. It holds what one run reported and is named after the day, so
+    that a run reads only the days of its look-back. All runs of an earlier date count, in no order: those without a
+    logical date sort differently in different databases.
 
     :param owner: who keeps it.
     :param ti: the task instance.
@@ -167,7 +172,7 @@ class XComLedger:
         days = (self._owner.lookback + MARGIN).days + 1
         for age in range(days + 1):
             for entry in self._pull(self._key(now - age * DAY)):
-                if isinstance(entry, dict) and entry.get("until", 0) > now:
+                if isinstance(entry, dict) and entry.get("until", 0) > now and not self._owner.is_run(entry.get("run")):
                     memory.known.update(unpack(entry["ids"]))
         begun = [since for since in self._pull(self._since_key) if isinstance(since, int)]
         memory.since = min(begun, default=None)
@@ -178,7 +183,7 @@ class XComLedger:
         """Push what this run reported, as an XCom."""
         if since is not None and self._copies < COPIES:
             self._ti.xcom_push(key=self._since_key, value=since)
-        entry = {"until": self._owner.until(now), "ids": pack(digests)}
+        entry = {"run": self._owner.run_name, "until": self._owner.until(now), "ids": pack(digests)}
         if entry["ids"]:
             self._ti.xcom_push(key=self._key(now), value=entry)
 

@@ -161,12 +161,30 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         try:
             return self._look_or_defer(context, time.time())
         except (AirflowFailException, AirflowSensorTimeout) as error:
-            # What the base class does around a poke, and around a task that resumes.
-            if self.soft_fail:
-                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
-            if self.never_fail:
-                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+            # What the base class does around a poke.
+            self._skip_if_wanted(error)
             raise
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after the wait in the triggerer.
+
+        Before Airflow 3.1, the base class fails the task at its timeout in spite of ``soft_fail`` (only 3.0), and
+        does not know of ``never_fail`` here.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException:
+            raise
+        except AirflowException as error:
+            self._skip_if_wanted(error)
+            raise
+
+    def _skip_if_wanted(self, error: AirflowException) -> None:
+        if self.soft_fail:
+            raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
+        if self.never_fail:
+            raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""

@@ -14,7 +14,7 @@ from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Sale
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connection, migrated_home, small_hotmart
 
 if HAS_SUPERVISOR:
-    from tests.airflow.history import History, history, migrate, postgres
+    from tests.airflow.history import History, Outcome, history, migrate, postgres
 
 pytestmark = pytest.mark.airflow
 
@@ -43,6 +43,7 @@ DAGS = """
     sensor("now", since="now")
     sensor("filed", ledger=__file__ + ".ledger")
     sensor("event", "deferrable")
+    sensor("lenient", "deferrable", never_fail=True)
     with DAG("mapped_poke", start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=None):
         HotmartNewSalesParticipantsSensor.partial(task_id="new_people", soft_fail=True, **USUAL).expand(
             product_id="PRODUCTS"
@@ -178,12 +179,8 @@ def test_bad_input_fails_the_task_and_says_why(
     assert told in runs.logs()
 
 
-@pytest.mark.parametrize(
-    ("number", "payload"), list(enumerate([None, {}, [], "changed", {"status": "success"}, {"status": None}, 5]))
-)
-def test_an_event_that_is_not_understood_fails_the_task(
-    runs: History, hotmart: HotmartEmulator, number: int, payload: Any
-) -> None:
+def run_with_event(runs: History, hotmart: HotmartEmulator, dag_id: str, run_id: str, payload: Any) -> Outcome:
+    """Run a deferrable sensor that somebody wakes with this event."""
     before = len(hotmart.calls)
 
     def add(_: Any) -> None:
@@ -193,9 +190,23 @@ def test_an_event_that_is_not_understood_fails_the_task(
 
     hotmart.on_call = add
     try:
-        found = runs.run("event_deferrable", f"{number}", event={"payload": payload})
+        return runs.run(dag_id, run_id, event={"payload": payload})
     finally:
         hotmart.on_call = None
+
+
+def test_a_sensor_that_is_never_to_fail_is_skipped_after_its_wait_too(runs: History, hotmart: HotmartEmulator) -> None:
+    found = run_with_event(runs, hotmart, "lenient_deferrable", "one", {"status": "not known"})
+    assert found.states == {"new_people": "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("number", "payload"), list(enumerate([None, {}, [], "changed", {"status": "success"}, {"status": None}, 5]))
+)
+def test_an_event_that_is_not_understood_fails_the_task(
+    runs: History, hotmart: HotmartEmulator, number: int, payload: Any
+) -> None:
+    found = run_with_event(runs, hotmart, "event_deferrable", f"{number}", payload)
     assert found.states == {"new_people": "failed"}
     assert found.transactions() is None
     assert len(found.triggers) == 1
