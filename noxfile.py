@@ -1,5 +1,7 @@
 """
-The versions that this package is proven on, in one place. ``make matrix`` runs them all.
+The versions that this package is proven on, in one place.
+
+``make matrix`` runs them all; ``make matrix-ends`` the oldest and the newest Airflow, without the tests marked slow.
 
 Each cell installs the built wheel, never the checkout, in a new environment with the pinned versions of
 ``constraints/airflow-<line>.txt``, checks that the Airflow asked for is the one installed, and runs the tests against
@@ -24,6 +26,10 @@ CELLS = (
     ("3.3", "3.12"),
     ("3.3", "3.13"),
 )
+#: The oldest and the newest.
+ENDS = (CELLS[0], CELLS[4])
+#: What else is installed, by line of Airflow: 3.0 shows a connection's own fields only with this provider's libraries.
+EXTRAS = {"3.0": ["apache-airflow-providers-fab"]}
 #: What a cell needs of the checkout besides the wheel.
 NEEDED = ("tests", "dags_examples", "docs", "constraints", "scripts", "benchmarks", "pyproject.toml", "README.md")
 #: What a cell runs; the archives and the benchmarks are the same everywhere.
@@ -48,15 +54,20 @@ def wheel(session: nox.Session) -> None:
     session.run("uv", "build", "--quiet", "--wheel", "--out-dir", ".nox/dist", external=True)
 
 
+def parameters(cell: tuple[str, str]) -> nox.param:
+    """Name and tags of a cell."""
+    return nox.param(*cell, id=f"airflow-{cell[0]}-python-{cell[1]}", tags=["ends"] if cell in ENDS else [])
+
+
 @nox.session
-@nox.parametrize(("airflow", "python"), [nox.param(*cell, id=f"airflow-{cell[0]}-python-{cell[1]}") for cell in CELLS])
+@nox.parametrize(("airflow", "python"), [parameters(cell) for cell in CELLS])
 def cell(session: nox.Session, airflow: str) -> None:
-    """Test the wheel on one line of Airflow and one version of Python."""
+    """Test the wheel on one line of Airflow and one version of Python; arguments are pytest's (``-n 1``, ``-m …``)."""
     wheels = sorted((ROOT / ".nox" / "dist").glob("*.whl"))
     if not wheels:
         session.error("there is no wheel: run the session wheel first")
     constraints = ROOT / "constraints" / f"airflow-{airflow}.txt"
-    session.install("--constraint", str(constraints), f"{wheels[-1]}[dev]", "apache-airflow")
+    session.install("--constraint", str(constraints), f"{wheels[-1]}[dev]", "apache-airflow", *EXTRAS.get(airflow, ()))
     check = "import sys, airflow; print(airflow.__version__); sys.exit(not airflow.__version__.startswith(sys.argv[1]))"
     home = str(Path(session.create_tmp()).resolve())
     session.run("python", "-c", check, f"{airflow}.", env={"AIRFLOW_HOME": home}, silent=False)
@@ -72,7 +83,8 @@ def cell(session: nox.Session, airflow: str) -> None:
         elif source.is_file():
             shutil.copy(source, place / name)
     where = "import airflow_provider_hotmart as p, pathlib, sys; sys.exit('site-packages' not in p.__file__)"
-    arguments = session.posargs or ["-n", "2", *TESTS]
+    chosen = any(argument.startswith("tests/") for argument in session.posargs)
+    arguments = ["-n", "2", *(() if chosen else TESTS), *session.posargs]
     with session.chdir(place):
         session.run("python", "-c", where)
         session.run("pytest", "-p", "no:cacheprovider", *arguments)
