@@ -91,12 +91,13 @@ class TestParticipants:
         assert_exact(tmp_path / "operator.jsonl", truth)
         assert manifest["records"] == len(truth)
 
+    @pytest.mark.parametrize("width", WIDTHS)
     @pytest.mark.parametrize("switch", EVERY_SWITCH)
     def test_either_way_of_every_unknown_gives_the_true_set(
-        self, usual: HotmartEmulator, tmp_path: Path, switch: dict[str, Any]
+        self, usual: HotmartEmulator, tmp_path: Path, switch: dict[str, Any], width: int
     ) -> None:
         usual.quirks = Quirks(**switch)
-        with client_of(usual, width=3) as client:
+        with client_of(usual, width) as client:
             write(client, tmp_path / "all.jsonl", transaction_status="ALL", **YEAR)
         assert_exact(tmp_path / "all.jsonl", usual.truth(None, *YEAR.values()))
 

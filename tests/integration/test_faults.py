@@ -163,9 +163,7 @@ everywhere_in_each = pytest.mark.parametrize(
     ("size", "width", "where"),
     [
         *(("serial", 1, where) for where in ("first", "middle", "last")),
-        *(("parallel", 3, where) for where in ("first", "middle", "last")),
-        ("parallel", 1, "middle"),
-        ("parallel", 16, "middle"),
+        *(("parallel", width, where) for width in WIDTHS for where in ("first", "middle", "last")),
     ],
 )
 both_sizes = pytest.mark.parametrize("size", ["serial", "parallel"])
