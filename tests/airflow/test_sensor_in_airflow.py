@@ -65,7 +65,7 @@ def runs(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[History]:
     if not HAS_SUPERVISOR:
-        pytest.skip("histories of runs are played in Airflow 3")
+        pytest.skip("histories are played through the supervisor of tasks, which came with Airflow 3")
     home = tmp_path_factory.mktemp(request.param)
     dags = DAGS.replace('"PRODUCTS"', str([product["id"] for product in hotmart.products[:2]]))
     variables = {"AIRFLOW_CONN_HOTMART_DEFAULT": json.dumps(connection(hotmart))}
