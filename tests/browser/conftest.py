@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -70,7 +71,9 @@ def site(hotmart: HotmartEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps({"admin": password}))
     port = free_port()
-    site = Site(f"http://127.0.0.1:{port}", password, home / "files")
+    # A short name, because the documentation shows it.
+    files = Path(tempfile.mkdtemp(prefix="hotmart-"))
+    site = Site(f"http://127.0.0.1:{port}", password, files)
     log = home / "standalone.log"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
@@ -109,6 +112,7 @@ def site(hotmart: HotmartEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
                 continue
             except ProcessLookupError:
                 break
+        shutil.rmtree(files, ignore_errors=True)
 
 
 def wait_until_up(site: Site, process: subprocess.Popen[bytes], log: Path) -> None:
