@@ -29,9 +29,9 @@ from benchmarks.watching import measure_ledger, measure_polling
 
 RESULTS = Path(__file__).with_name("results.md")
 MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
-    "cost": measure_cost,
     "limit": measure_limit,
     "processes": measure_processes,
+    "cost": measure_cost,
     "waste": measure_waste,
     "growth": measure_growth,
     "parsing": measure_parsing,
