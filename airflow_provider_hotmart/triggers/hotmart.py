@@ -22,6 +22,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.vocabulary import PARTICIPANT_FILTERS
 from airflow_provider_hotmart.api.windows import Window, iso
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
@@ -200,6 +201,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :param ledger: URL of a file to remember in; None: in the asset's state.
     :param ledger_conn_id: the connection of the ledger's object store.
     :param hotmart_conn_id: the connection of type ``hotmart``.
+    :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero.
     """
 
     filters = tuple(name for name in PARTICIPANT_FILTERS if name != "select")
@@ -224,6 +226,10 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         hotmart_conn_id: str = "hotmart_default",
     ) -> None:
         super().__init__()
+        # Here, where the author of the DAG sees it: a watcher without a pause would do nothing but call Hotmart.
+        pause: Any = poll_interval
+        if isinstance(pause, bool) or not isinstance(pause, (int, float)) or not pause > 0:
+            raise HotmartInvalidRequestError(f"poll_interval is {poll_interval!r}, expected seconds above zero")
         self.transaction = transaction
         self.transaction_status = transaction_status
         self.product_id = product_id

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
 
-from airflow_provider_hotmart.api.errors import HotmartPermissionError, HotmartServerError
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartPermissionError, HotmartServerError
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
 from airflow_provider_hotmart.ledger import FileLedger, LedgerError, Owner
 from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
@@ -364,6 +364,12 @@ def test_a_watcher_that_begins_now_begins_there_again_after_a_restart(hotmart: H
     while_away = hotmart.add_sale()
     event = asyncio.run(one_event())
     assert [sale["transaction"] for sale in event["transactions"]] == [while_away.transaction]
+
+
+@pytest.mark.parametrize("interval", [0, -1, float("nan"), None, True, "300", timedelta(minutes=5)], ids=str)
+def test_an_interval_that_is_none_is_refused_where_the_dag_is_written(interval: Any) -> None:
+    with pytest.raises(HotmartInvalidRequestError, match=r"poll_interval is .*, expected seconds above zero"):
+        HotmartSalesParticipantsEventTrigger(poll_interval=interval)
 
 
 @pytest.mark.skipif(not HAS_SUPERVISOR, reason="before Airflow 3, nothing shares a poll")
