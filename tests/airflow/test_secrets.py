@@ -213,8 +213,8 @@ def check_that_it_happened(run: AirflowRun, troubled: Troubled, names: list[str]
 def without_supervisor(logs: str) -> str:
     """Logs without what Airflow repeats, at DEBUG, of the messages that its supervisor gets from every task."""
     repeated = ("SetRenderedFields(", "SetXCom(", "MaskSecret(")
-    # What the supervisor got; on Airflow 3.0, what the task sent.
-    repeating = ("loc=supervisor.py", '"event":"Sending request"')
+    # As lines of Airflow 3.0 look, there are both what a task sent and what its supervisor got.
+    repeating = ("loc=supervisor.py", '"event":"Sending request"', '"event":"Received message from task runner"')
     kept = [
         line for line in logs.splitlines() if not (any(map(line.count, repeating)) and any(map(line.count, repeated)))
     ]
