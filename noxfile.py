@@ -1,7 +1,8 @@
 """
 The versions that this package is proven on, in one place.
 
-``make matrix`` runs them all; ``make matrix-ends`` the oldest and the newest Airflow, without the tests marked slow.
+``make matrix`` runs them all; ``make matrix-ends`` the oldest and the newest Airflow, the newest without the tests marked
+slow, which ``make test`` runs there.
 
 Each cell installs the built wheel, never the checkout, in a new environment with the pinned versions of
 ``constraints/airflow-<line>.txt``, checks that the Airflow asked for is the one installed, and runs the tests against
@@ -26,8 +27,8 @@ CELLS = (
     ("3.3", "3.12"),
     ("3.3", "3.13"),
 )
-#: The oldest and the newest.
-ENDS = (CELLS[0], CELLS[4])
+#: By which tag the oldest and the newest Airflow are asked for, each on one Python.
+TAGS = {CELLS[0]: ["oldest"], CELLS[4]: ["newest"]}
 #: What else is installed, by line of Airflow: 3.0 shows a connection's own fields only with this provider's libraries.
 EXTRAS = {"3.0": ["apache-airflow-providers-fab"]}
 #: What a cell needs of the checkout besides the wheel.
@@ -56,7 +57,7 @@ def wheel(session: nox.Session) -> None:
 
 def parameters(cell: tuple[str, str]) -> nox.param:
     """Name and tags of a cell."""
-    return nox.param(*cell, id=f"airflow-{cell[0]}-python-{cell[1]}", tags=["ends"] if cell in ENDS else [])
+    return nox.param(*cell, id=f"airflow-{cell[0]}-python-{cell[1]}", tags=TAGS.get(cell, []))
 
 
 @nox.session
