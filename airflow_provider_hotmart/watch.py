@@ -15,6 +15,7 @@ from airflow_provider_hotmart.api import codec
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.endpoints import keep
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
+from airflow_provider_hotmart.api.listing import ParticipantsListing, as_records
 from airflow_provider_hotmart.api.queries import ParticipantsQuery
 from airflow_provider_hotmart.api.windows import Window, iso, moment
 
@@ -122,12 +123,11 @@ class Watch:
         """
         scope = self.scope
         seen: set[int] = set()
-        for batch in client.list_sales_participants(self._query(window), list):
-            for record in batch.data:
-                digest = identity(record, scope)
-                if digest not in seen:
-                    seen.add(digest)
-                    yield Participant(digest, record)
+        for record in as_records(ParticipantsListing, client, self._query(window)):
+            digest = identity(record, scope)
+            if digest not in seen:
+                seen.add(digest)
+                yield Participant(digest, record)
 
     def selected(self, record: dict[str, Any]) -> dict[str, Any]:
         """Reduce a record to what ``select`` names; looking needs more than that to tell people apart."""

@@ -50,6 +50,13 @@ def stats(hotmart: HotmartEmulator, _: str) -> dict[str, Any]:
     return {
         "status": Counter(call.status for call in calls),
         "times": [call.at for call in calls if call.status == 200],
+        # Each process has a token of its own.
+        "most_refused": max(
+            Counter(
+                (call.headers["Authorization"], int(call.at // 60)) for call in calls if call.status == 429
+            ).values(),
+            default=0,
+        ),
         "products": [call.params.get("product_id", [""])[0] for call in calls if call.status == 200],
         "server_seconds": hotmart.server_seconds,
         "cpu": time.process_time(),

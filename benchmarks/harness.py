@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -260,12 +261,15 @@ def measure(options: Options, *jobs: dict[str, Any], begin: Callable[[], None] =
         began = time.perf_counter()
         for process in processes:
             process.tell("go")
-        runs = []
-        for process, (cpu, memory) in zip(processes, starts, strict=True):
+
+        def finish(process: Process, start: tuple[float, float]) -> Run:
             result = process.hear()
             wall = time.perf_counter() - began
-            runs.append(Run(result, wall, process.cpu - cpu, cpu, memory, process.memory()))
-        return runs
+            return Run(result, wall, process.cpu - start[0], *start, process.memory())
+
+        # A thread for each, so that none is looked at later than it is done.
+        with ThreadPoolExecutor(len(processes)) as threads:
+            return list(threads.map(finish, processes, starts))
 
 
 def alternately(options: Options, sides: dict[str, Callable[[], Run]]) -> dict[str, list[Run]]:

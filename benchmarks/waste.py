@@ -11,8 +11,8 @@ def measure_waste(options: Options) -> Findings:
     sales = options.sized(100_000, 5_000)
     table = Table(
         f"Calls: {sales:,} sales in a year, listed with parallel calls",
-        f"Needed: pages of {PAGE} that the sales of each status fill. A page is never asked for twice; what is more "
-        "than needed are the last pages of the windows that are read in parallel.",
+        f"Needed: pages of {PAGE} that the sales of each status fill. What is more are the last pages of the windows "
+        "that are read in parallel, and the first page of each window that turns out to be too large for one.",
         ("", "statuses", "needed", "calls", "more"),
     )
     checks = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -67,6 +68,10 @@ class TokenCache:
                 return self._renew(fetch)
             return self._token
 
+    def forked(self) -> None:
+        """Begin anew in a forked process, which has none of the threads that may hold the lock."""
+        self._lock = threading.Lock()
+
     def _renew(self, fetch: Callable[[], Token]) -> str:
         token = fetch()
         self._token = token.value
@@ -87,3 +92,13 @@ def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
     """
     with _caches_lock:
         return _caches.setdefault((credential, clock), TokenCache(clock))
+
+
+def _forked() -> None:
+    global _caches_lock
+    _caches_lock = threading.Lock()
+    for cache in _caches.values():
+        cache.forked()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -43,6 +45,8 @@ PIECE = 1 << 20
 #: Seconds that a token lives when the token host does not say.
 UNTOLD_LIFETIME = 3600.0
 
+_clients: WeakSet[HotmartClient] = WeakSet()
+
 
 class HotmartClient:
     """
@@ -71,6 +75,7 @@ class HotmartClient:
         self._tokens = shared_token_cache(credential, clock)
         self.budget = shared_budget(credential, clock, config.calls_per_minute)
         self._session = _session(config.max_parallel_calls)
+        _clients.add(self)
         # Spreads repeated calls in time; nothing secret depends on it.
         self._jitter = random.Random()  # noqa: S311
 
@@ -167,6 +172,10 @@ class HotmartClient:
             if error.status == 502 and narrowable:
                 raise error
             patience.wait(error, headers)
+
+    def forked(self) -> None:
+        """Begin anew in a forked process: two processes must not read from one connection."""
+        self._session = _session(self.config.max_parallel_calls)
 
     def _patience(self) -> Patience:
         return Patience(self._policy, self.clock, self.budget, self._jitter.random)
@@ -308,3 +317,11 @@ def _read_token(body: dict[str, Any], path: str) -> Token:
         )
     valid = isinstance(lifetime, (int, float)) and not isinstance(lifetime, bool) and lifetime > 0
     return Token(value, float(lifetime) if valid and lifetime is not None else UNTOLD_LIFETIME)
+
+
+def _forked() -> None:
+    for client in list(_clients):
+        client.forked()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -11,19 +11,23 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
-_lock = threading.Lock()
 _pauses = 0
 _was_enabled = False
 _decoder: ThreadPoolExecutor
+_lock: threading.Lock
 
 
 def _start() -> None:
-    global _decoder
+    global _decoder, _lock, _pauses
     _decoder = ThreadPoolExecutor(1, thread_name_prefix="hotmart-decoding")
+    _lock = threading.Lock()
+    if _pauses and _was_enabled:
+        gc.enable()
+    _pauses = 0
 
 
 _start()
-# A forked process has the executor, but not its thread.
+# A forked process has none of the threads: neither the decoder's, nor any that holds the lock or a pause.
 os.register_at_fork(after_in_child=_start)
 
 
@@ -37,7 +41,11 @@ def in_decoder(work: Callable[..., _T], *arguments: Any) -> _T:
     :param work: must not wait for another page.
     :param arguments: of it.
     """
-    return _decoder.submit(_undisturbed, work, arguments).result()
+    try:
+        result = _decoder.submit(_undisturbed, work, arguments)
+    except RuntimeError:  # the main thread has ended, and no other thread is given work any more
+        return _undisturbed(work, arguments)
+    return result.result()
 
 
 def _undisturbed(work: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:

@@ -125,8 +125,6 @@ class Ordered(Generic[_R]):
                 children = self._work(run)
                 with self._changed:
                     self._finish(run, children or ())
-        except StoppedError:
-            pass
         except BaseException as failure:  # noqa: BLE001 - raised again where the results are read
             with self._changed:
                 self._failure = self._failure or failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from bisect import insort
 from collections import deque
@@ -18,6 +19,10 @@ WINDOW = 60.0
 UNSURE = 1.5
 #: However busy the others, this part of what is left is ours.
 SMALLEST_SHARE = 0.1
+#: So many calls more than before are a sign of others.
+FEW = 2
+#: When this part of the limit is used, it makes no difference by whom: caution counts more than speed.
+ALMOST_ALL = 0.9
 #: Seconds after which whoever waits looks again, because an answer may have changed what is known.
 LONGEST_NAP = 1.0
 
@@ -52,6 +57,9 @@ class CallBudget:
         #: Which part of the calls that are used is ours.
         self._share = 1.0
         self._alone = True
+        #: Calls that others had made when we came: no sign that they still call, as a task that has ended does not.
+        self._before: float | None = None
+        self._before_counts = 0.0
         self._issued = 0
         self._reported = 0
         #: When our calls of the last minute were made, and those of them that have no answer yet.
@@ -98,9 +106,8 @@ class CallBudget:
         reset = seconds(headers.get("RateLimit-Reset"))
         with self._lock:
             now = self._clock.monotonic()
-            sent = self._open.get(call, now)
-            # A call that failed has no answer; a minute later it counts nowhere any more.
-            self._open = {one: made for one, made in self._open.items() if one != call and made > now - WINDOW}
+            sent = self._open.pop(call, now)
+            self._forget(now)
             if limit:
                 self._limit = limit
             if left is None or call < self._reported:
@@ -157,6 +164,7 @@ class CallBudget:
     def _slot(self, now: float) -> float:
         """When the next call is due."""
         if self._window_end is not None and now >= self._window_end:
+            self._forget(now)
             self._left = self._limit - len(self._open)
             self._window_end, self._told = now + WINDOW, False
             self._earliest_end = self._window_end
@@ -186,12 +194,29 @@ class CallBudget:
 
     def _learn_share(self, now: float, used: float) -> None:
         """Take in how many calls were used, by whomever; the more they are, the more they say about our share."""
+        made = self._made_since((self._window_end or now) - WINDOW - UNSURE)
+        others = max(used - made, 0.0)
+        if self._before is None:
+            self._before, self._before_counts = others, now + WINDOW
+        if now >= self._before_counts or others > self._before + FEW or used > ALMOST_ALL * self._limit:
+            self._before = 0.0
+        self._before = min(self._before, others)
+        used -= self._before
+        self._alone = self._made_since(self._earliest_end - WINDOW) >= used
+        self._share += (min(made, used) - self._share * used) / self._limit
+        self._share = min(max(self._share, SMALLEST_SHARE), 1.0)
+
+    def _forget(self, now: float) -> None:
+        """Drop what counts nowhere any more; a call that failed has no answer, and is dropped here after a minute."""
         while self._made and self._made[0] < now - WINDOW - UNSURE:
             self._made.popleft()
-        self._alone = self._made_since(self._earliest_end - WINDOW) >= used
-        ours = min(self._made_since((self._window_end or now) - WINDOW - UNSURE), used)
-        self._share += (ours - self._share * used) / self._limit
-        self._share = min(max(self._share, SMALLEST_SHARE), 1.0)
+        self._open = {call: made for call, made in self._open.items() if made > now - WINDOW}
+
+    def forked(self) -> None:
+        """Begin anew in a forked process, which has none of the threads that wait here or hold the lock."""
+        self._lock = threading.Lock()
+        self._waiting = []
+        self._open = {}
 
     def _made_since(self, moment: float) -> int:
         """How many calls we have made since then."""
@@ -220,3 +245,13 @@ def shared_budget(credential: Hashable, clock: Clock, calls_per_minute: int | No
         if budget is None:
             budget = _budgets[key] = CallBudget(clock, calls_per_minute)
         return budget
+
+
+def _forked() -> None:
+    global _budgets_lock
+    _budgets_lock = threading.Lock()
+    for budget in _budgets.values():
+        budget.forked()
+
+
+os.register_at_fork(after_in_child=_forked)

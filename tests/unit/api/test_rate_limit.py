@@ -7,7 +7,11 @@ Time is simulated: workers call, wait for answers, and obey a refusal, as the cl
 from __future__ import annotations
 
 import math
+import os
 import random
+import signal
+import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,6 +19,7 @@ from functools import partial
 import pytest
 from requests.structures import CaseInsensitiveDict
 
+from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.errors import HotmartRateLimitError
 from airflow_provider_hotmart.api.patience import Patience
 from airflow_provider_hotmart.api.rate_limit import DOCUMENTED_LIMIT, WINDOW, CallBudget, shared_budget
@@ -148,6 +153,42 @@ def test_a_client_that_joins_later_gets_its_share_too(counting: str, rounding: s
     assert service.used() >= 0.90
 
 
+@every_service
+@every_rounding
+@pytest.mark.parametrize("calls", [50, 200, 400])
+def test_tasks_that_run_one_after_the_other_do_not_take_each_other_for_rivals(
+    counting: str, rounding: str, calls: int
+) -> None:
+    clock = SimulatedClock()
+    service = Service(clock, counting, ROUNDINGS[rounding])
+    end = (MINUTES + 1) * 60 - 37.3
+    begun: Counter[int] = Counter()
+    done: Counter[int] = Counter()
+    budgets: dict[int, CallBudget] = {}
+
+    def work() -> None:
+        task = 0
+        while clock.monotonic() < end:
+            budget = budgets.setdefault(task, CallBudget(clock))
+            if begun[task] < calls:
+                begun[task] += 1
+                call = budget.acquire()
+                clock.sleep(0.35)
+                _, headers = service.call(task)
+                clock.sleep(0.35)
+                budget.report(call, headers)
+                done[task] += 1
+            elif done[task] < calls:
+                clock.sleep(0.05)
+            else:
+                task += 1
+
+    clock.run(*[work] * 8)
+    assert len(done) >= 4
+    assert not service.refused
+    assert service.used() >= (0.85 if counting == "fixed" else 0.75)
+
+
 def test_a_client_that_starts_late_in_a_minute_uses_what_is_left_of_it() -> None:
     service = simulate("fixed", "rounded up", "no latency", clients=1, workers=24)
     assert service.allowed[0] >= 0.95 * DOCUMENTED_LIMIT
@@ -232,6 +273,31 @@ def test_a_call_that_was_never_answered_is_forgotten_after_a_minute() -> None:
     clock.sleep(WINDOW)
     budget.report(budget.acquire(), answer(10, 40))
     assert budget.left == 10
+
+
+def test_calls_that_were_never_answered_are_forgotten_without_any_answer_too() -> None:
+    clock = FakeClock()
+    budget = CallBudget(clock)
+    budget.report(budget.acquire(), answer(499, 60))
+    for _ in range(3 * DOCUMENTED_LIMIT):
+        budget.acquire()
+    assert clock.monotonic() < 6 * WINDOW
+
+
+def test_a_forked_process_does_not_wait_for_threads_that_it_has_not() -> None:
+    budget = shared_budget("forking", SYSTEM_CLOCK, None)
+    budget.block(2)
+    waiting = threading.Thread(target=budget.acquire, daemon=True)
+    waiting.start()
+    while not budget._waiting:
+        time.sleep(0.01)
+    child = os.fork()
+    if not child:  # pragma: no cover - another process
+        signal.alarm(15)
+        budget.acquire()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    waiting.join(10)
 
 
 def test_a_lower_limit_is_kept_to() -> None:
