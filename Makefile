@@ -124,16 +124,20 @@ azurite:
 		echo "Install Node.js with npm (on Debian and Ubuntu the package npm) to run them." >&2; \
 	fi
 
+# It finds uv beside itself, and all interpreters that pyenv has, if there is one.
+NOX = PATH="$(CURDIR)/$(BIN):$$PATH" PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | grep '^3[.0-9]*$$' | paste -sd: -)" \
+	$(BIN)/nox
+
 .PHONY: matrix
 matrix: $(READY) ## test the built wheel on every Airflow and Python that is supported (MATRIX_ARGS="-k 2.11" chooses)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox --session wheel
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox --session cell $(MATRIX_ARGS)
+	$(NOX) --session wheel
+	$(NOX) --session cell $(MATRIX_ARGS)
 
 .PHONY: matrix-ends
 matrix-ends: $(READY) ## test the built wheel on the oldest and, but for the slow tests, the newest Airflow
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox --session wheel
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox --tags oldest
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox --tags newest -- -m "not slow"
+	$(NOX) --session wheel
+	$(NOX) --tags oldest
+	$(NOX) --tags newest -- -m "not slow"
 
 .PHONY: format
 format: $(READY) ## let ruff fix and format the code

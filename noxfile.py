@@ -45,7 +45,9 @@ ROOT = Path(__file__).parent
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = False
-nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
+# A cell that did not run is not green.
+nox.options.error_on_missing_interpreters = True
 
 
 @nox.session(python=False)
