@@ -139,7 +139,7 @@ class HotmartClient:
 
         :param path: below the base URL.
         :param params: the query.
-        :param read: makes the result of the decoded body. Only one body at a time is held in decoded form.
+        :param read: makes the result of the decoded body. It runs in the one thread that takes pages apart.
         :param listing: whose call it is, with ``count_call()`` and ``check_running()``; listings take turns.
         :param narrowable: fail at once on 502, which says that the query is too wide, so that the caller narrows it.
         :raises HotmartError: of the kind that tells what is wrong.

@@ -61,7 +61,7 @@ def _lines_with_msgspec(values: Sequence[Any]) -> bytes:
 #: ``loads(raw)``: decode UTF-8 JSON; raises ValueError when it is not.
 loads: Callable[[bytes], Any]
 #: ``dumps(value)``: compact UTF-8 JSON, the same bytes whichever library writes them, very large and very small
-#: fractions excepted (``1e16`` and ``1e+16``).
+#: fractions excepted (``1e16`` and ``1e+16``), and what is no JSON: infinity and not-a-number.
 dumps: Callable[[Any], bytes]
 #: ``lines(values)``: what ``dumps`` gives for each value, a newline behind each.
 lines: Callable[[Sequence[Any]], bytes]

@@ -31,7 +31,7 @@ class HotmartConfig:
     :param client_secret: Client Secret of the credential.
     :param base_url: where the API is, without a trailing slash.
     :param token_url: where the token is fetched.
-    :param timeout: seconds that one answer may take; Hotmart itself gives up after 30.
+    :param timeout: seconds without any byte of an answer; Hotmart itself gives up after 30.
     :param max_retries: how often one call is repeated after a passing failure.
     :param max_rate_limit_wait: seconds that one call may spend waiting for Hotmart's call limit.
     :param max_parallel_calls: how many calls one listing has under way at once.

@@ -1,4 +1,4 @@
-"""Where pages are decoded and encoded: one at a time, in a thread of its own, undisturbed by the garbage collector."""
+"""Where pages are decoded: one at a time, in a thread of its own, undisturbed by the garbage collector."""
 
 from __future__ import annotations
 

@@ -81,6 +81,8 @@ class Listing(Generic[_T]):
         self.total: int | None = None
 
     def __iter__(self) -> Iterator[Batch[_T]]:
+        if self._stopped:
+            raise RuntimeError("a listing is iterated once: prepare another")
         # Here, in the caller's thread, so that the token can be made known to what masks logs.
         self._client.log_in()
         try:

@@ -95,7 +95,7 @@ def parts_for(rows: int, page_size: int) -> int:
         return parts * math.ceil((share + 2 * math.sqrt(share)) / page_size)
 
     fewest, most = (math.ceil(rows / (length * page_size)) for length in (RUN_LENGTHS[-1], RUN_LENGTHS[0]))
-    return min(range(max(2, fewest), max(2, most) + 1), key=calls)
+    return min(range(fewest, most + 1), key=calls)
 
 
 def moment(value: Any, name: str) -> int:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 import select
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -29,6 +33,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartResponseError,
     HotmartTransportError,
 )
+from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
 from airflow_provider_hotmart.emulator import Call, Clock, Fault, HotmartEmulator, Quirks
 from tests.integration.support import (
     NOW,
@@ -419,3 +424,52 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return certificate_file, key_file
+
+
+class TestProcesses:
+    def test_a_forked_process_and_its_parent_do_not_read_each_others_answers(self, shop: HotmartEmulator) -> None:
+        def list_often(client: HotmartClient) -> bool:
+            listings = [[one["id"] for one in client.iter_products()] for _ in range(30)]
+            return listings == [[product["id"] for product in shop.products]] * 30
+
+        with client_of(shop) as client:
+            assert list_often(client)
+            child = os.fork()
+            if not child:  # pragma: no cover - another process
+                signal.alarm(60)
+                try:
+                    os._exit(not list_often(client))
+                finally:
+                    os._exit(2)
+            assert list_often(client)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def test_a_thread_that_outlives_the_main_thread_lists_to_its_end(self, shop: HotmartEmulator) -> None:
+        code = f"""
+import threading, time
+from airflow_provider_hotmart.api.client import HotmartClient
+from airflow_provider_hotmart.api.config import HotmartConfig
+
+client = HotmartClient(HotmartConfig.from_fields(
+    login={shop.client_id!r}, password={shop.client_secret!r}, host={shop.url!r}))
+
+def work():
+    time.sleep(1)
+    print(len(list(client.iter_products())))
+
+threading.Thread(target=work).start()
+"""
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        assert ran.stdout.strip() == str(len(shop.products)), ran.stderr
+
+    @pytest.mark.parametrize("kind", ["list_products", "list_sales_participants"])
+    def test_a_listing_that_is_iterated_again_says_so(self, shop: HotmartEmulator, kind: str) -> None:
+        query = {
+            "list_products": ProductsQuery.build(),
+            "list_sales_participants": ParticipantsQuery.build(now=NOW.timestamp()),
+        }[kind]
+        with client_of(shop) as client:
+            listing = getattr(client, kind)(query, len)
+            list(listing)
+            with pytest.raises(RuntimeError, match="iterated once"):
+                list(listing)
