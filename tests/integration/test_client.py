@@ -428,20 +428,23 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
 
 class TestProcesses:
     def test_a_forked_process_and_its_parent_do_not_read_each_others_answers(self, shop: HotmartEmulator) -> None:
-        def list_often(client: HotmartClient) -> bool:
-            listings = [[one["id"] for one in client.iter_products()] for _ in range(30)]
-            return listings == [[product["id"] for product in shop.products]] * 30
+        first, second = (product["id"] for product in shop.products[:2])
+
+        def find_often(client: HotmartClient, product: int) -> bool:
+            return all([one["id"] for one in client.iter_products(product_id=product)] == [product] for _ in range(50))
 
         with client_of(shop) as client:
-            assert list_often(client)
+            assert find_often(client, first)
+            session = client._session
             child = os.fork()
             if not child:  # pragma: no cover - another process
                 signal.alarm(60)
                 try:
-                    os._exit(not list_often(client))
+                    # One connection in two processes gives wrong answers now and then, which shows by chance only.
+                    os._exit(client._session is session or not find_often(client, second))
                 finally:
                     os._exit(2)
-            assert list_often(client)
+            assert find_often(client, first)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
     def test_a_thread_that_outlives_the_main_thread_lists_to_its_end(self, shop: HotmartEmulator) -> None:
