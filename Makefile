@@ -136,8 +136,8 @@ matrix: $(READY) ## test the built wheel on every Airflow and Python that is sup
 .PHONY: matrix-ends
 matrix-ends: $(READY) ## test the built wheel on the oldest and, but for the slow tests, the newest Airflow
 	$(NOX) --session wheel
-	$(NOX) --tags oldest
-	$(NOX) --tags newest -- -m "not slow"
+	$(NOX) --error-on-missing-interpreters --tags oldest
+	$(NOX) --error-on-missing-interpreters --tags newest -- -m "not slow"
 
 .PHONY: format
 format: $(READY) ## let ruff fix and format the code

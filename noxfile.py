@@ -46,8 +46,8 @@ ROOT = Path(__file__).parent
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = False
 nox.options.download_python = "never"
-# A cell that did not run is not green.
-nox.options.error_on_missing_interpreters = True
+# `make matrix` leaves such a cell out and says so; `make matrix-ends` asks for an error.
+nox.options.error_on_missing_interpreters = False
 
 
 @nox.session(python=False)

@@ -183,7 +183,8 @@ class Azure:
         return {str(name): self._client.download_blob(name).readall() for name in self._client.list_blob_names()}
 
     def unfinished(self) -> list[str]:
-        # Blocks that belong to no blob cannot be taken back; Azure shows them to nobody and drops them after a week.
+        # Azure has no way to take blocks back that belong to no blob, but to write and delete the very blob that must
+        # not be touched. It drops them itself after a week, as the documentation says.
         return []
 
     def put(self, key: str, content: bytes) -> None:
