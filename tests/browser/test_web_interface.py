@@ -130,6 +130,31 @@ def test_the_form_shows_no_secret_in_clear(page: playwright.Page, site: Site) ->
     assert "secret" not in dialog.inner_text().replace("Client Secret", "")
 
 
+def test_a_saved_connection_shows_no_secret_when_it_is_edited(
+    page: playwright.Page, site: Site, hotmart: HotmartEmulator
+) -> None:
+    dialog = open_form(page, site, "editing")
+    dialog.locator("input[name=login]").fill(hotmart.client_id)
+    dialog.locator("input[name=password]").fill(hotmart.client_secret)
+    open_extra_fields(page, dialog)
+    dialog.locator("input[name=element_basic_token]").fill(hotmart.basic_token)
+    dialog.get_by_role("button", name="Save").click()
+    page.get_by_role("cell", name="editing", exact=True).wait_for()
+
+    page.reload()
+    row = page.get_by_role("row").filter(has_text="editing")
+    row.get_by_role("button", name="Edit Connection").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input[name=login]").wait_for()
+    open_extra_fields(page, dialog)
+    dialog.get_by_role("button", name="Extra Fields JSON").click()
+    page.wait_for_timeout(1000)  # the section unfolds
+    shown = dialog.inner_text() + "".join(field.input_value() for field in dialog.locator("input, textarea").all())
+    assert hotmart.client_id in shown
+    assert hotmart.client_secret not in shown
+    assert hotmart.basic_token.removeprefix("Basic ") not in shown
+
+
 def test_a_saved_connection_passes_the_test_button(page: playwright.Page, site: Site, hotmart: HotmartEmulator) -> None:
     save_connection(page, site, "hotmart_default", hotmart, hotmart.client_secret)
     row = page.get_by_role("row").filter(has_text="hotmart_default")
