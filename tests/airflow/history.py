@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -143,14 +144,15 @@ def postgres() -> Iterator[str]:
     if initdb is None or pg_ctl is None:
         pytest.skip("PostgreSQL is not installed: run scripts/install-test-servers.sh")
     # It refuses to run as root.
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    user: dict[str, Any] = {}
     folder = Path(tempfile.mkdtemp(prefix="hotmart-postgres-"))
-    if user:
-        shutil.chown(folder, "postgres")
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam("postgres")
+        user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        shutil.chown(folder, entry.pw_uid, entry.pw_gid)
 
     def run(*command: str) -> None:
-        command = (*user, *command)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, cwd=folder, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, cwd=folder, check=False, **user)
         assert done.returncode == 0, done.stdout + done.stderr
 
     port = free_port()
