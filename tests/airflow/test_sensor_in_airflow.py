@@ -231,7 +231,8 @@ def test_nothing_personal_is_left_anywhere(runs: History, hotmart: HotmartEmulat
     for participant in sale[0].participants:
         user = participant["user"]
         private = [user["email"], user["ucode"], user["name"].strip(), *(one["value"] for one in user["documents"])]
-        assert [text for text in private if text in everything] == []
+        # Some people have no ucode, or a document without a number.
+        assert [text for text in private if text and text in everything] == []
     for trigger in found.triggers:
         assert all(value is None or type(value) in (str, int, float) for value in trigger.values())
     assert len(found.triggers) == (1 if mode == "deferrable" else 0)
