@@ -174,12 +174,13 @@ class RecordFile:
         name = Path(self._target).name
         handle, part = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
         raw = os.fdopen(handle, "wb")
+        writer = Writer(raw, self.path, compress=self._gzip)
         try:
-            writer = Writer(raw, self.path, compress=self._gzip)
             yield writer
             self._finish(writer, raw)
             self._publish(part)
         finally:
+            writer.let_go()
             # Closing writes what a full disk did not take; that was an error before, or no longer matters.
             with suppress(OSError):
                 raw.close()
@@ -301,6 +302,12 @@ class Writer:
         if self._gzip is not None:
             self._gzip.close()
 
+    def let_go(self) -> None:
+        """Forget what is still held back, or Python would try to write it, and complain, when it tidies up."""
+        self._sink.discards = True
+        if self._gzip is not None:
+            self._gzip.close()
+
     @property
     def result(self) -> WrittenFile:
         """What was written, once the file is complete."""
@@ -314,15 +321,19 @@ class _Measured:
         self._raw = raw
         self.size = 0
         self.digest = hashlib.sha256()
+        self.discards = False
 
     def write(self, data: bytes) -> int:
+        if self.discards:
+            return len(data)
         self._raw.write(data)
         self.size += len(data)
         self.digest.update(data)
         return len(data)
 
     def flush(self) -> None:
-        self._raw.flush()
+        if not self.discards:
+            self._raw.flush()
 
 
 def _is_compressed(path: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import json
 import os
 import resource
 import stat
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,6 +155,17 @@ def test_a_failure_leaves_no_file(suffix: str, failure: type[BaseException], tmp
             fail_to_write(f"{folder}/sales{suffix}", failure)
     assert list(tmp_path.iterdir()) == []
     assert not fsspec.filesystem("memory").exists(memory)
+
+
+def test_a_failure_before_the_first_record_leaves_nothing_for_python_to_complain_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    with pytest.raises(LookupError), RecordFile(str(tmp_path / "sales.jsonl.gz")).writing():
+        raise LookupError
+    gc.collect()
+    assert complaints == []
 
 
 def test_a_failure_leaves_what_was_there_before(tmp_path: Path, memory: str) -> None:
