@@ -144,7 +144,7 @@ def test_a_late_first_piece_is_done_however_much_the_others_hold() -> None:
         if run.path == (0,):
             assert others_wait.wait(PATIENCE)
         for number in range(50):
-            if run.path != (0,) and number == 5:
+            if run.path != (0,) and number == WAITING_PER_THREAD:
                 others_wait.set()
             run.wait_for_room()
             run.hand_on(run.path[0])
