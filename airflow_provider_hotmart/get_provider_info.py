@@ -105,7 +105,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     },
                     "timeout": {
                         "label": "Timeout",
-                        "description": "Seconds to wait for an answer to one call.",
+                        "description": "Seconds without any byte of an answer, after which a call has failed.",
                         "schema": {"type": ["number", "null"], "default": 60, "minimum": 1},
                     },
                     "max_retries": {
@@ -116,7 +116,8 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     "max_rate_limit_wait": {
                         "label": "Longest wait for the rate limit",
                         "description": (
-                            "Seconds. When Hotmart asks for a longer wait than this, the task fails instead of waiting."
+                            "Seconds that one call may wait, in all, when it is refused for the rate limit. "
+                            "If Hotmart asks for more, the task fails."
                         ),
                         "schema": {"type": ["number", "null"], "default": 120, "minimum": 0},
                     },
@@ -128,7 +129,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     "calls_per_minute": {
                         "label": "Calls per minute",
                         "description": (
-                            "Optional. At most this many calls a minute, "
+                            "Optional. At most this many calls a minute by each task that runs, "
                             "to leave room for other integrations of the same account."
                         ),
                         "schema": {"type": ["integer", "null"], "minimum": 1},

@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -64,11 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.output is None and not options.quick and not options.only:
         options.output = RESULTS
     folder = Path(tempfile.mkdtemp(prefix="hotmart-benchmark-"))
-    began = time.monotonic()
+    began, measured = time.monotonic(), code()
     try:
         findings = [run(name, Options(options.quick, folder)) for name in options.only or MEASUREMENTS]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if code() != measured:
+        parser.error("the code has changed while it was measured: the figures are of no single version of it")
     page = report(findings, time.monotonic() - began, quick=options.quick)
     print(page)
     if options.output is not None:
@@ -117,10 +120,26 @@ def facts(seconds: float) -> list[str]:
             versions.append(f"{package} not installed")
     return [
         f"date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, in {seconds / 60:.0f} minutes",
-        f"machine: {os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()} {platform.release()}",
+        f"code: {code()}",
+        f"machine: {os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()}",
         f"Python {platform.python_version()}",
         ", ".join(versions),
     ]
+
+
+def code() -> str:
+    """Tell which code is measured: the tree that ``git rev-parse HEAD:airflow_provider_hotmart`` names."""
+    try:
+        tree = _git("rev-parse", "--short=12", "HEAD:airflow_provider_hotmart").strip()
+        changes = _git("status", "--porcelain", "--", "airflow_provider_hotmart", "benchmarks", f":!{RESULTS}")
+    except (OSError, subprocess.CalledProcessError):
+        return "not in a git repository"
+    return f"git tree {tree} of airflow_provider_hotmart{', with uncommitted changes' if changes else ''}"
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", "-C", str(RESULTS.parent.parent), *arguments)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _processor() -> str:

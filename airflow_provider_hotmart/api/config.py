@@ -33,9 +33,9 @@ class HotmartConfig:
     :param token_url: where the token is fetched.
     :param timeout: seconds without any byte of an answer; Hotmart itself gives up after 30.
     :param max_retries: how often one call is repeated after a passing failure.
-    :param max_rate_limit_wait: seconds that one call may spend waiting for Hotmart's call limit.
+    :param max_rate_limit_wait: seconds that one call may wait, in all, after Hotmart refused it for the call limit.
     :param max_parallel_calls: how many calls one listing has under way at once.
-    :param calls_per_minute: use at most this many calls a minute; None: all that Hotmart allows.
+    :param calls_per_minute: calls that this process makes a minute, at most; None: all that Hotmart allows.
     """
 
     client_id: str

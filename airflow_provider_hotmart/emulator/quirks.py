@@ -40,8 +40,9 @@ class Quirks:
     """
     How the emulator behaves where Hotmart's documentation is silent. May be changed while it runs.
 
-    The fields are explained in ``MEANINGS``; ``too_wide`` is a ``timedelta`` or None. A value or a name that
-    does not exist is refused, because a misspelt switch would quietly test nothing.
+    What each switch means is in ``airflow_provider_hotmart.emulator.quirks.MEANINGS``; ``too_wide`` is a
+    ``timedelta`` or None. A value or a name that does not exist is refused, because a misspelt switch would quietly
+    test nothing.
     """
 
     date_filter: Literal["order", "approval"] = "order"

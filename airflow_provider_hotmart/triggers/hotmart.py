@@ -268,7 +268,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         )
 
     def shared_stream_key(self) -> Hashable | None:
-        """Watchers of the same connection, filters and interval share one poll (Airflow 3.3 and later)."""
+        """Watchers that differ in nothing but their ledger share one poll (Airflow 3.3 and later)."""
         if self.since == NOW:
             return None  # begins at a moment of its own
         shared = {name: value for name, value in self.serialize()[1].items() if not name.startswith("ledger")}

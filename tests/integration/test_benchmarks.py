@@ -58,6 +58,7 @@ def table_of(page: str, part: str) -> list[list[str]]:
 def test_the_page_says_when_and_with_what(page: str) -> None:
     assert page.startswith("# Benchmark results\n\nA quick run")
     assert re.search(r"^- date: \d{4}-\d\d-\d\d", page, re.MULTILINE)
+    assert re.search(r"^- code: (git tree [0-9a-f]{12} of airflow_provider_hotmart|not in a git)", page, re.MULTILINE)
     assert f"airflow-provider-hotmart {version('airflow-provider-hotmart')}" in page
     assert f"Python {sys.version.split()[0]}" in page
 
