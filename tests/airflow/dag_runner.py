@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import warnings
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,7 +39,15 @@ def main() -> None:
 
 
 def load(file: str) -> Any:
-    return versions.DagBag(dag_folder=file)
+    """
+    Parse a DAG file, and keep its and this package's warnings.
+
+    Airflow keeps what Python shows, and by itself Python shows no ``DeprecationWarning`` of theirs. Airflow names the
+    module of a DAG file ``unusual_prefix_…``.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", "", DeprecationWarning, "unusual_prefix_|airflow_provider_hotmart")
+        return versions.DagBag(dag_folder=file)
 
 
 def test(dag: Any, run: dict[str, Any]) -> None:

@@ -52,6 +52,26 @@ def test_an_example_says_what_it_is_and_is_named_like_its_file(path: Path) -> No
     assert "description=" in text
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_parsed_without_a_warning(airflow: ThrowawayAirflow, path: Path) -> None:
+    if path.stem == "hotmart_on_new_sales" and not HAS_SUPERVISOR:
+        pytest.skip("assets have watchers since Airflow 3")
+    assert airflow.run(path).report == {"dags": [path.stem], "import_errors": [], "warnings": []}
+
+
+def test_a_deprecation_in_a_dag_file_would_be_noticed(airflow: ThrowawayAirflow) -> None:
+    run = airflow.run("""
+    import warnings
+
+    from airflow.exceptions import AirflowProviderDeprecationWarning
+
+    # Airflow parses what has the word dag in it.
+    warnings.warn("out of date", AirflowProviderDeprecationWarning, stacklevel=1)
+    """)
+    [warning] = run.report["warnings"]
+    assert "AirflowProviderDeprecationWarning: out of date" in warning
+
+
 # The examples that look at the clock look at this machine's.
 NOW = datetime.now(UTC).replace(microsecond=0)
 
