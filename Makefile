@@ -93,7 +93,7 @@ test-stores: .venv-stores/.ready azurite ## test on local files, S3 (moto's serv
 
 .PHONY: test-distributed
 test-distributed: .venv-distributed/.ready ## test on two Celery workers with Redis and PostgreSQL, killing one
-	sh scripts/install-test-servers.sh
+	sh scripts/install-test-servers.sh redis postgresql
 	.venv-distributed/bin/pytest tests/distributed --log-cli-level=INFO
 
 # Environments with what the stores and the executor need. What they are asked for, when the pins are to be renewed:
@@ -166,7 +166,7 @@ $(BENCH_READY): pyproject.toml constraints/airflow-3.3.txt constraints/bench.txt
 	touch "$(BENCH_READY)"
 
 .PHONY: docs
-docs: $(DOCS_READY) ## build the documentation site into site/; a warning or a broken link fails it
+docs: $(DOCS_READY) ## build the documentation site into site/; a warning or a link to no page fails it
 	rm -rf site
 	$(DOCS_VENV)/bin/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet \
 		--doctree-dir $(DOCS_VENV)/doctrees docs site

@@ -50,7 +50,7 @@ with DAG(
         destination=FOLDER + "/new_buyers/{{ run_id | replace(':', '') }}.jsonl.gz",
         poke_interval=300,
         timeout=timedelta(minutes=50),
-        soft_fail=True,  # an hour without a new buyer is no failure
+        soft_fail=True,  # an hour without a new buyer skips what follows; so does any failure
         deferrable=True,
     )
     welcome(new_buyers.output)

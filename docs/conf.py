@@ -1,4 +1,4 @@
-"""How Sphinx builds the site. `make docs` builds it strictly: every warning is an error, broken links included."""
+"""How Sphinx builds the site. `make docs` builds it strictly: a warning is an error, and so is a link to no page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 # Importing Airflow makes its home directory, which is not to be that of whoever builds the site.
@@ -17,6 +19,7 @@ if "AIRFLOW_HOME" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 from airflow_provider_hotmart import __version__  # noqa: E402 - the path comes first
+from airflow_provider_hotmart.emulator.quirks import MEANINGS, Quirks  # noqa: E402
 
 project = "airflow-provider-hotmart"
 author = "the authors of airflow-provider-hotmart"
@@ -53,3 +56,18 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "tango"
 pygments_dark_style = "github-dark"
+
+
+def explain_switches(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Put what each switch of the emulator means below its class."""
+    if obj is Quirks:
+        choices = {**Quirks.choices(), "too_wide": [None, "a timedelta"]}
+        for switch, meaning in MEANINGS.items():
+            values = ", ".join(f"``{value!r}``" if value != "a timedelta" else value for value in choices[switch])
+            lines.append(f":param {switch}: {meaning}: {values}")
+        lines.append("")
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what is above to Sphinx."""
+    app.connect("autodoc-process-docstring", explain_switches)

@@ -1,23 +1,34 @@
 #!/bin/sh
-# Install the servers that tests start for themselves, from Debian's packages: PostgreSQL and Redis, and, when asked
-# for with the argument `chromium`, the browser.
+# Install programs that tests start for themselves, from Debian's packages: those that are named, of redis, postgresql
+# and chromium; without names, the two servers.
 # Does nothing when they are there. Says what is missing when it may not install it.
 set -eu
 
+[ $# -gt 0 ] || set -- redis postgresql
 missing=
-if ! command -v redis-server >/dev/null 2>&1; then
-    missing="$missing redis-server"
-fi
-if ! command -v initdb >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
-    missing="$missing postgresql"
-fi
-if [ "${1:-}" = chromium ] && ! command -v chromium >/dev/null 2>&1; then
-    missing="$missing chromium"
-fi
+for wanted in "$@"; do
+    case $wanted in
+        redis)
+            command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+            ;;
+        postgresql)
+            command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+                || missing="$missing postgresql"
+            ;;
+        chromium)
+            command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 \
+                || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
+            ;;
+        *)
+            echo "$0: $wanted is none of redis, postgresql, chromium" >&2
+            exit 2
+            ;;
+    esac
+done
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "These tests need servers that are not installed. On Debian and Ubuntu, install them with:" >&2
+    echo "These tests need programs that are not installed. On Debian and Ubuntu, install them with:" >&2
     echo "    sudo apt-get install$missing" >&2
     exit 1
 fi

@@ -142,7 +142,7 @@ def postgres() -> Iterator[str]:
     """A PostgreSQL of the test's own, on a free port of this machine; gives SQLAlchemy's URL of its database."""
     initdb, pg_ctl = _postgres_tool("initdb"), _postgres_tool("pg_ctl")
     if initdb is None or pg_ctl is None:
-        pytest.skip("PostgreSQL is not installed: run scripts/install-test-servers.sh")
+        pytest.skip("PostgreSQL is not installed: sudo scripts/install-test-servers.sh postgresql")
     # It refuses to run as root.
     user: dict[str, Any] = {}
     folder = Path(tempfile.mkdtemp(prefix="hotmart-postgres-"))

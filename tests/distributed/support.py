@@ -38,7 +38,7 @@ LONGEST_START = 90.0
 LONGEST_END = 5.0
 #: Every process of a cluster carries the folder's path in this variable, so that none of them is overlooked.
 MARK = "HOTMART_TEST_CLUSTER"
-INSTALL = "run scripts/install-test-servers.sh as root (Debian's packages postgresql and redis-server)"
+INSTALL = "sudo scripts/install-test-servers.sh (Debian's packages postgresql and redis-server)"
 
 
 class MissingServerError(Exception):

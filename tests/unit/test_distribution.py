@@ -164,6 +164,26 @@ def test_the_changelog_has_the_version(sdist: tarfile.TarFile) -> None:
     assert versions[1][0] == airflow_provider_hotmart.__version__
 
 
+def gaps(changelog: str, metadata: email.message.Message) -> list[str]:
+    """What a version that is named and dated for release still lacks."""
+    if not re.search(rf"^## \[{re.escape(metadata['Version'])}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE):
+        return []
+    links = re.findall(r"\]\((?!https://|#)([^)]+)\)", str(metadata.get_payload()))
+    addresses = [] if metadata["Project-URL"] else ["pyproject.toml has no [project.urls]"]
+    return [*addresses, *(f"the package index does not know the README's {link}" for link in links)]
+
+
+def test_a_version_to_be_released_has_addresses_that_hold_outside_the_repository(wheel: zipfile.ZipFile) -> None:
+    assert gaps((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), metadata_of(wheel)) == []
+
+
+def test_a_version_without_addresses_would_be_held_back() -> None:
+    metadata = email.message_from_string("Version: 1.0.0\n\n[a](docs/a.md) [b](https://example.com/b) [c](#c)")
+    assert gaps("## [1.0.0] - unreleased", metadata) == []
+    missing = gaps("## [1.0.0] - 2026-01-02", metadata)
+    assert [one.split()[-1] for one in missing] == ["[project.urls]", "docs/a.md"]
+
+
 def test_the_registry_file_names_all_that_the_provider_has() -> None:
     from airflow_provider_hotmart.get_provider_info import get_provider_info
 
