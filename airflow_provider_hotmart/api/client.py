@@ -76,8 +76,7 @@ class HotmartClient:
         self.budget = shared_budget(credential, clock, config.calls_per_minute)
         self._session = _session(config.max_parallel_calls)
         _clients.add(self)
-        # Spreads repeated calls in time; nothing secret depends on it.
-        self._jitter = random.Random()  # noqa: S311
+        self._jitter = random.Random()  # noqa: S311 - spreads repeated calls in time; nothing secret depends on it
 
     def list_products(self, query: ProductsQuery, encode: Encode[_T]) -> ProductsListing[_T]:
         """

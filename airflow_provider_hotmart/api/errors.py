@@ -80,7 +80,7 @@ class HotmartRateLimitError(HotmartError):
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, **facts: object) -> None:
-        super().__init__(message, **facts)  # type: ignore[arg-type]  # the base's keywords, passed on
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # the keywords of the base class
         self.retry_after = retry_after
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import marshal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -54,7 +55,7 @@ class Batch(Generic[_T]):
     data: _T
 
 
-class Listing(Generic[_T]):
+class Listing(ABC, Generic[_T]):
     """
     One listing of one endpoint. Iterate it once; iterating sends the calls.
 
@@ -109,11 +110,13 @@ class Listing(Generic[_T]):
         if self._stopped:
             raise StoppedError
 
+    @abstractmethod
     def _batches(self) -> Iterator[Batch[_T]]:
-        raise NotImplementedError
+        """Send the calls, and give what each page holds."""
 
+    @abstractmethod
     def _select(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """Give the paths that were asked for; none: all."""
 
     def _progress(self) -> None:
         """Log how far the listing is, every few seconds."""
@@ -545,6 +548,5 @@ def as_records(kind: Any, client: HotmartClient, query: Any) -> Iterator[Record]
     listing: Listing[bytes] = kind(client, query, marshal.dumps)
     for batch in listing:
         with collection_paused():
-            # Written by this very process a moment ago.
-            records = marshal.loads(batch.data)  # noqa: S302
+            records = marshal.loads(batch.data)  # noqa: S302 - written by this very process a moment ago
         yield from records

@@ -104,9 +104,10 @@ class Page:
             info["total_results"] = self.total
         if self.next is not None:
             info["next_page_token"] = self.next
-        elif quirks.last_page_token != "absent":  # noqa: S105
-            blank = None if quirks.last_page_token == "null" else ""  # noqa: S105
-            info["next_page_token"] = blank
+        else:
+            blanks = {"null": None, "empty": ""}
+            if quirks.last_page_token in blanks:
+                info["next_page_token"] = blanks[quirks.last_page_token]
         return info | {"results_per_page": len(self.items)}
 
 
