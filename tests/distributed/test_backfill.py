@@ -176,7 +176,8 @@ def test_all_processes_together_keep_to_the_one_limit_of_their_credential(story:
     for call in story.calls:
         minutes.setdefault(int(call.at // 60), Counter())[call.status] += 1
     log.info("calls by minute and status: %s", [dict(one) for one in minutes.values()])
-    busiest = max(statuses[200] for statuses in minutes.values())
+    # Whatever their answer: calls that are too wide count as well.
+    busiest = max(sum(statuses.values()) - statuses[429] for statuses in minutes.values())
     assert busiest >= ENOUGH_CALLS, f"{busiest} calls in the busiest minute never come near the limit"
     for statuses in minutes.values():
         # A process that has just started knows nothing of the others: each may be told once, and then keeps to it.
