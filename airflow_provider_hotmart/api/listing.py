@@ -20,7 +20,7 @@ from airflow_provider_hotmart.api.errors import (
 from airflow_provider_hotmart.api.pages import PageCursor
 from airflow_provider_hotmart.api.parallel import Ordered, Run, StoppedError
 from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
-from airflow_provider_hotmart.api.vocabulary import SaleStatus
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.windows import Window, parts_for
 
 if TYPE_CHECKING:

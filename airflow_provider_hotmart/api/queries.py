@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.vocabulary import (
+from airflow_provider_hotmart.api.enums import (
     ParticipantRole,
     ProductStatus,
     SaleStatus,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_hotmart.api.vocabulary import ProductFormat, ProductStatus
+from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus
 from airflow_provider_hotmart.emulator.lives import DAY
 from airflow_provider_hotmart.emulator.people import make_ucode
 

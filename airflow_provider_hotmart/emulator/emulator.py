@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_hotmart.api.vocabulary import SaleStatus
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.emulator.answers import Answer, error_answer
 from airflow_provider_hotmart.emulator.calls import Call, CallLog
 from airflow_provider_hotmart.emulator.clock import Clock

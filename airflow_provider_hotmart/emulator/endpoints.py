@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_hotmart.api.vocabulary import ProductStatus
+from airflow_provider_hotmart.api.enums import ProductStatus
 from airflow_provider_hotmart.emulator import params as read
 from airflow_provider_hotmart.emulator.answers import Page, page_token
 from airflow_provider_hotmart.emulator.bodies import SaleTexts, encode, picked, sale_item, shuffled

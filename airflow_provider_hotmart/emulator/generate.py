@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.vocabulary import ParticipantRole, SaleStatus
+from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
 from airflow_provider_hotmart.emulator.lives import DAY, STATES, Life, approval, life_line, life_through
 from airflow_provider_hotmart.emulator.sale import Cast, Sale
 

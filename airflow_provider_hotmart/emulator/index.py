@@ -6,7 +6,7 @@ import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
-from airflow_provider_hotmart.api.vocabulary import SaleStatus
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.emulator.sale import Sale
 
 # A key holds a date and a sale in one integer: half the memory of a pair, and it sorts by date.

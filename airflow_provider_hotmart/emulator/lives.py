@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from airflow_provider_hotmart.api.vocabulary import SaleStatus as S
+from airflow_provider_hotmart.api.enums import SaleStatus as S
 
 DAY = 86_400
 #: Every state that a sale can be in. DISPUTE is only another name of PROTESTED.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from airflow_provider_hotmart.api.vocabulary import SaleStatus
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.emulator.answers import read_page_token
 from airflow_provider_hotmart.emulator.lives import DAY
 from airflow_provider_hotmart.emulator.quirks import Quirks

@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from typing import Any
 
-from airflow_provider_hotmart.api.vocabulary import ParticipantRole
+from airflow_provider_hotmart.api.enums import ParticipantRole
 
 User = dict[str, Any]
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_hotmart.api.vocabulary import ParticipantRole, SaleStatus
+from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
 from airflow_provider_hotmart.emulator.lives import Life
 from airflow_provider_hotmart.emulator.people import People, User
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from airflow_provider_hotmart.api.vocabulary import ParticipantRole, SaleStatus
+from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
 from airflow_provider_hotmart.emulator.clock import epoch
 from airflow_provider_hotmart.emulator.params import accepted_statuses
 from airflow_provider_hotmart.emulator.sale import Sale

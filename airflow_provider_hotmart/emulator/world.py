@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_hotmart.api.vocabulary import ParticipantRole, SaleStatus
+from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
 from airflow_provider_hotmart.emulator.catalog import make_products
 from airflow_provider_hotmart.emulator.clock import Clock, epoch
 from airflow_provider_hotmart.emulator.generate import AFFILIATES, make_sales, others, transaction_code

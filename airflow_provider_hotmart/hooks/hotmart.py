@@ -131,8 +131,8 @@ class HotmartHook(BaseHook):
         Source: https://developers.hotmart.com/docs/en/v1/product/product-list/.
 
         :param product_id: one ID or several.
-        :param status: one or several of :class:`~airflow_provider_hotmart.api.vocabulary.ProductStatus`.
-        :param format: one or several of :class:`~airflow_provider_hotmart.api.vocabulary.ProductFormat`; values
+        :param status: one or several of :class:`~airflow_provider_hotmart.api.enums.ProductStatus`.
+        :param format: one or several of :class:`~airflow_provider_hotmart.api.enums.ProductFormat`; values
             unknown to this package are passed on.
         :param select: dot paths of the fields to fetch, a list or comma-separated.
         :return: dictionaries with ``id``, ``name``, ``ucode``, ``status``, ``created_at`` (epoch milliseconds),
@@ -163,7 +163,7 @@ class HotmartHook(BaseHook):
         Source: https://developers.hotmart.com/docs/en/v1/sales/sales-users/.
 
         :param transaction: one transaction code or several. Without dates, sales of any date are found.
-        :param transaction_status: one or several of :class:`~airflow_provider_hotmart.api.vocabulary.SaleStatus`, or
+        :param transaction_status: one or several of :class:`~airflow_provider_hotmart.api.enums.SaleStatus`, or
             ``"ALL"``. None means APPROVED and COMPLETE, or, with ``transaction``, whatever status the sale has.
         :param start_date: first moment: ISO 8601 text, ``datetime`` or ``date``; without a zone it means UTC.
             None: 30 days before the end.

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_hotmart.api.vocabulary import PARTICIPANT_FILTERS
+from airflow_provider_hotmart.api.enums import PARTICIPANT_FILTERS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_hotmart.api.vocabulary import SaleStatus
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.emulator import Call, HotmartEmulator, Quirks
 from airflow_provider_hotmart.emulator.__main__ import connection
 from tests.distributed.support import CONCURRENCY, ROOT, WORKERS, Cluster, TaskRun, cluster, wait_for

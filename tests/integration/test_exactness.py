@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_hotmart.api.vocabulary import ProductFormat, ProductStatus, SaleStatus
+from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus, SaleStatus
 from airflow_provider_hotmart.emulator import HotmartEmulator, Quirks
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 from airflow_provider_hotmart.operators.hotmart import (

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pytest
 import requests
 
-from airflow_provider_hotmart.api.vocabulary import ProductFormat, ProductStatus, SaleStatus
+from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus, SaleStatus
 from airflow_provider_hotmart.emulator import Call, Clock, HotmartEmulator, Quirks, Sale
 
 NOW = datetime(2026, 3, 15, 12, 0, 20, tzinfo=UTC)

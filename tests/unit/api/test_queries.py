@@ -14,7 +14,7 @@ from airflow_provider_hotmart.api.queries import (
     ProductsQuery,
     sale_statuses,
 )
-from airflow_provider_hotmart.api.vocabulary import SaleStatus
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.windows import Window, moment
 
 NOW = 1_767_225_600.0
