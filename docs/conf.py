@@ -61,7 +61,7 @@ pygments_dark_style = "github-dark"
 def explain_switches(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Put what each switch of the emulator means below its class."""
     if obj is Quirks:
-        choices = {**Quirks.choices(), "too_wide": [None, "a timedelta"]}
+        choices = {**Quirks.choices(), "too_wide": [None, "a timedelta"], "max_page_size": [500, "a number"]}
         for switch, meaning in MEANINGS.items():
             values = ", ".join(f"``{value!r}``" if value != "a timedelta" else value for value in choices[switch])
             lines.append(f":param {switch}: {meaning}: {values}")

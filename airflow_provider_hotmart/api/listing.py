@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_hotmart.api.decoding import collection_paused
 from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS, keep
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import (
     HotmartError,
     HotmartInvalidRequestError,
@@ -20,7 +21,6 @@ from airflow_provider_hotmart.api.errors import (
 from airflow_provider_hotmart.api.pages import PageCursor
 from airflow_provider_hotmart.api.parallel import Ordered, Run, StoppedError
 from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
-from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.windows import Window, parts_for
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.enums import (
     ParticipantRole,
     ProductStatus,
     SaleStatus,
 )
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import Window, moment, window_between
 
 #: ``transaction_status="ALL"``.

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET, HotmartEmulator
 from airflow_provider_hotmart.emulator.fault_specs import FaultSpec, fault_help, parse_fault
+from airflow_provider_hotmart.emulator.generate import SPREADS
 from airflow_provider_hotmart.emulator.quirks import MEANINGS, Quirks
 
 
@@ -21,7 +22,7 @@ def parse_quirk(text: str) -> tuple[str, object]:
     """
     Read a quirk from the command line.
 
-    :param text: name=value; for too_wide the value is a number of days
+    :param text: name=value; for too_wide the value is a number of days, for max_page_size one of items
     """
     name, _, value = text.partition("=")
     if name == "too_wide":
@@ -29,6 +30,10 @@ def parse_quirk(text: str) -> tuple[str, object]:
             return name, timedelta(days=float(value))
         except ValueError as problem:
             raise argparse.ArgumentTypeError(f"too_wide takes a number of days, not {value!r}") from problem
+    if name == "max_page_size":
+        if not value.isdecimal() or int(value) < 1:
+            raise argparse.ArgumentTypeError(f"max_page_size takes a whole number from 1, not {value!r}")
+        return name, int(value)
     choices = Quirks.choices()
     if name not in choices:
         raise argparse.ArgumentTypeError(f"no such quirk: {name}; there are {', '.join(MEANINGS)}")
@@ -58,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="the same seed, the same account (default: %(default)s)",
     )
-    add("--spread", choices=("even", "launch"), default="even", help="launch: half of the sales on one day")
+    add("--spread", choices=SPREADS, default="even", help="how the sales lie in time (default: %(default)s)")
     add(
         "--rate-limit",
         type=int,
@@ -168,7 +173,7 @@ def _emulator(options: argparse.Namespace) -> HotmartEmulator:
 def _quirk_help() -> str:
     lines = ["quirks, the first value being the default:"]
     for name, meaning in MEANINGS.items():
-        values = "DAYS" if name == "too_wide" else " | ".join(_shown(name))
+        values = {"too_wide": "DAYS", "max_page_size": "N"}.get(name) or " | ".join(_shown(name))
         lines.append(f"  {name}={values}\n      {meaning}")
     return "\n".join(lines)
 

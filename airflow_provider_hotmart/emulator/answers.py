@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_hotmart.emulator.bodies import encode, shuffled
+from airflow_provider_hotmart.emulator.bodies import encode, laid_out, shuffled
 from airflow_provider_hotmart.emulator.quirks import Quirks
 
 _TEXTS = {
@@ -96,7 +96,7 @@ class Page:
             parts.insert(0, b'"items":' + (b'{"0":{}}' if self.garbled else b"[" + b",".join(self.items) + b"]"))
         if quirks.shuffle_keys:
             rng.shuffle(parts)
-        return b"{" + b",".join(parts) + b"}"
+        return laid_out(b"{" + b",".join(parts) + b"}", quirks.json_layout)
 
     def _info(self, quirks: Quirks) -> dict[str, Any]:
         info: dict[str, Any] = {}
@@ -144,4 +144,4 @@ def error_answer(status: int, error: str, quirks: Quirks, text: str | None = Non
         quirks.error_text: text or _TEXTS.get(error, "The request is invalid"),
         "error_uri": f"https://developers.hotmart.com/docs/en/start/errors/#{error}",
     }
-    return Answer(status, encode(body))
+    return Answer(status, laid_out(encode(body), quirks.json_layout))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from airflow_provider_hotmart.emulator.sale import Sale
 
 #: Sales whose text is kept; at about 1.3 kB each.
 KEPT = 50_000
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|\{\}|\[\]|[{}\[\],:]', re.DOTALL)
 
 encode_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -22,6 +25,37 @@ def encode(value: object) -> bytes:
     :param value: anything that JSON can hold
     """
     return encode_text(value).encode()
+
+
+def laid_out(text: bytes, layout: str) -> bytes:
+    """
+    A compact JSON text with white space in it; numbers and strings stay as they are written.
+
+    :param text: need not be complete
+    :param layout: "compact", "spaced" or "indented"
+    """
+    if layout == "compact":
+        return text
+    if layout == "spaced":
+        return _TOKEN.sub(lambda found: found[0] + b" " if found[0] in (b",", b":") else found[0], text)
+    depth = 0
+
+    def put(found: re.Match[bytes]) -> bytes:
+        nonlocal depth
+        token = found[0]
+        if token == b":":
+            return b": "
+        if token == b",":
+            return b",\n" + b"  " * depth
+        if token in (b"{", b"["):
+            depth += 1
+            return token + b"\n" + b"  " * depth
+        if token in (b"}", b"]"):
+            depth -= 1
+            return b"\n" + b"  " * depth + token
+        return token
+
+    return _TOKEN.sub(put, text)
 
 
 def shuffled(value: Any, rng: random.Random) -> Any:

@@ -8,7 +8,7 @@ import threading
 from urllib.parse import quote
 
 from airflow_provider_hotmart.emulator.answers import Answer, error_answer
-from airflow_provider_hotmart.emulator.bodies import encode
+from airflow_provider_hotmart.emulator.bodies import encode, laid_out
 from airflow_provider_hotmart.emulator.calls import Call
 from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.people import make_ucode
@@ -61,7 +61,7 @@ class Credentials:
             return error_answer(
                 400, "unsupported_grant_type", quirks, f"Unsupported grant type: {fields['grant_type']}"
             )
-        return Answer(200, encode(self._new_token()))
+        return Answer(200, laid_out(encode(self._new_token()), quirks.json_layout))
 
     def _new_token(self) -> dict[str, object]:
         with self._lock:
@@ -78,18 +78,20 @@ class Credentials:
             "jti": make_ucode(digest),
         }
 
-    def problem(self, header: str | None) -> str | None:
+    def problem(self, header: str | None, quirks: Quirks) -> str | None:
         """
         The name of the error that an Authorization header of an API call earns; None: it is right.
 
         :param header: as it was sent; None: it was not
+        :param quirks: whether older tokens are good
         """
         token = bearer_of(header)
         if token is None:
             return "unauthorized"
         with self._lock:
             end = self._ends.get(token)
-        if end is None:
+            is_newest = token == next(reversed(self._ends), None)
+        if end is None or (quirks.only_newest_token and not is_newest):
             return "invalid_token"
         return "token_expired" if self._clock.now() >= end else None
 

@@ -58,7 +58,9 @@ class HotmartEmulator:
     :param client_secret: of the one credential
     :param token_lifetime: seconds
     :param quirks: how the API behaves where its documentation is silent
-    :param spread: "even", or "launch": half of the sales on one day in the middle
+    :param spread: "even"; "daily": day and night, and weekends; "noisy": the same, and days that differ by up to
+        30 %; "growing": three times as many at the end as at the start; "launch": half of the sales on one day in the
+        middle; "spike": a third of them in three days, and most of those within four hours
     :param statuses: statuses that all sales have and keep, dealt out in turn; None: sales live
     """
 
@@ -192,7 +194,8 @@ class HotmartEmulator:
         What a complete listing has to find now: (transaction, role, ucode or None, status) of everybody.
 
         :param transaction_status: one or several; None: all
-        :param start: first moment inside, datetime (naive: UTC) or epoch seconds; None: no bound
+        :param start: first moment inside, datetime (naive: UTC) or epoch seconds; None: no bound. A bound leaves out
+            what the quirk ``never_approved`` hides from dates
         :param end: first moment outside; None: no bound
         :param product_id: None: all products
         :param transaction: this one alone
@@ -314,7 +317,7 @@ class HotmartEmulator:
             raise RequestError("method_not_allowed", "", 405)
         if standing is not None and not standing.allowed:
             raise RequestError("too_many_requests", "", 429)
-        problem = self._credentials.problem(call.headers.get("Authorization"))
+        problem = self._credentials.problem(call.headers.get("Authorization"), self.quirks)
         if problem is not None:
             raise RequestError(problem, "", 401)
         if not self.permission:

@@ -63,7 +63,7 @@ class Endpoints:
             and (statuses is None or product["status"] in statuses)
             and (formats is None or product["format"] in formats)
         ]
-        rows = read.rows(params)
+        rows = read.rows(params, self._world.quirks.max_page_size)
         number, asked = read.page(params, rows)
         offset = (number - 1) * rows
         total = max(0, len(fitting) + shift)
@@ -84,9 +84,9 @@ class Endpoints:
         read.check_names(params, _SALES_PARAMS)
         quirks = self._world.quirks
         query = self._sales_query(params)
-        rows = read.rows(params)
+        rows = read.rows(params, quirks.max_page_size)
         number, asked = read.page(params, rows)
-        sales, total = self._world.page(query, (number - 1) * rows, rows, shift)
+        sales, total = self._world.page(query, (number - 1) * rows, rows, rng, shift)
         page = Page([], number, rows, asked, _next(number, rows, total), total - shift if keep_total else total)
         if "select" in params or quirks.shuffle_keys:
             return self._filled(page, [sale_item(sale) for sale in sales], params, rng)
@@ -109,6 +109,9 @@ class Endpoints:
             words=frozenset((name, value) for name, value in words.items() if value is not None),
             # The account is the producer of all that it sells.
             nothing=role not in (None, "PRODUCER"),
+            approved_only=quirks.date_filter == "approval"
+            and quirks.never_approved == "hidden"
+            and ("start_date" in params or "end_date" in params),
         )
 
     def _filled(self, page: Page, items: list[dict[str, Any]], params: Params, rng: random.Random) -> Page:

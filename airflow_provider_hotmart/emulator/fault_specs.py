@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_hotmart.emulator.faults import Fault
+from airflow_provider_hotmart.emulator.faults import ROW_EDITS, Fault
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,19 @@ def _repeated_token(which: str = "") -> Fault:
     return Fault.repeated_token(first=which == "first")
 
 
+def _row(kind: str, at: str = "0") -> Fault:
+    if kind not in ROW_EDITS:
+        raise ValueError(f"there is no row {kind!r}")
+    return Fault.row(ROW_EDITS[kind], int(at))
+
+
+def _body(text: str, status: str = "200") -> Fault:
+    return Fault.body(text.encode(), int(status))
+
+
 #: Name: how it is made from its arguments, how it is written, what it does.
 _FAULTS: dict[str, tuple[Callable[..., Fault], str, str]] = {
-    "status": (_status, "status:CODE[:json|html|empty]", "an error status"),
+    "status": (_status, "status:CODE[:json|html|empty]", "another status"),
     "html": (Fault.html, "html", "a firewall's page with status 200"),
     "empty": (Fault.empty, "empty", "status 200 without a body"),
     "redirect": (Fault.redirect, "redirect", "a redirect to a documentation page"),
@@ -64,6 +74,12 @@ _FAULTS: dict[str, tuple[Callable[..., Fault], str, str]] = {
         "a wrong number of rows",
     ),
     "garbled_items": (Fault.garbled_items, "garbled_items", "the items are no list"),
+    "row": (_row, f"row:{'|'.join(ROW_EDITS)}", "a wrong row on the page"),
+    "huge_total": (Fault.huge_total, "huge_total", "a hundred thousand million rows"),
+    "endless": (Fault.endless, "endless", "the last page comes again under another token"),
+    "body": (_body, "body:TEXT[:STATUS]", "any text"),
+    "gzip_bomb": (Fault.gzip_bomb, "gzip_bomb", "600 kB that unpack to more than 600 MB"),
+    "club_error": (Fault.club_error, "club_error", "a 404 in the form of the members' area"),
 }
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import http.client
+import re
+import struct
 import threading
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 
 from airflow_provider_hotmart.emulator.answers import Answer, Page, error_answer, page_token, read_page_token
 from airflow_provider_hotmart.emulator.quirks import Quirks
@@ -21,6 +27,21 @@ _ERRORS = {
     404: "not_found",
     429: "too_many_requests",
 }
+_JSON = "application/json;charset=UTF-8"
+_MEGABYTE = 1_048_576
+#: Texts of rows that are wrong in a way that JSON, or Hotmart, allows: name and what becomes of the text.
+ROW_EDITS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {
+        "nan": lambda text: _put_first(text, '"value":NaN'),
+        "beyond": lambda text: _put_first(text, '"value":1e999'),
+        "surrogate": lambda text: text.replace('"name":"', r'"name":"\ud83d', 1),
+        "not_utf8": lambda text: text.replace('"name":"', '"name":"\udce9', 1),
+        "unknown_key": lambda text: _put_first(text, '"new_in_2030":{"a":[1,null]}'),
+        "no_object": lambda _: '"row"',
+        "null": lambda _: "null",
+        "users_no_list": lambda text: re.sub(r'"users":\[.*\]', '"users":{"role":"BUYER"}', text, flags=re.DOTALL),
+    }
+)
 
 
 class Delivery(Enum):
@@ -64,18 +85,20 @@ class Fault:
         cls, code: int, body: str = "json", error: str | None = None, headers: Mapping[str, str] | None = None
     ) -> Fault:
         """
-        An error status.
+        Another status than the true one.
 
-        :param code: HTTP status
-        :param body: "json", "html" or "empty"
+        :param code: HTTP status; one that says that all is well keeps the true body, unless that is replaced
+        :param body: "json", "html" or "empty"; HTTP allows no body with 204
         :param error: Hotmart's name of the error; None: the usual one
         :param headers: to send with it; the headers of the call budget are sent with a 429 anyway
         """
         if body not in ("json", "html", "empty"):
             raise ValueError(f'body must be "json", "html" or "empty", not {body!r}')
 
-        def edit(_: Answer, quirks: Quirks) -> Answer:
-            answer = error_answer(code, error or _ERRORS.get(code, "internal_server_error"), quirks)
+        def edit(answer: Answer, quirks: Quirks) -> Answer:
+            if code >= 300 or error is not None:
+                answer = error_answer(code, error or _error_name(code), quirks)
+            answer.status = code
             if body != "json":
                 answer.body = _FIREWALL.encode() if body == "html" else b""
                 answer.content_type = "text/html;charset=UTF-8"
@@ -211,6 +234,93 @@ class Fault:
             page.garbled = True
 
         return cls("garbled_items", edit_page=edit)
+
+    @classmethod
+    def row(cls, edit: Callable[[str], str], at: int = 0) -> Fault:
+        """
+        One row of the page is wrong.
+
+        :param edit: turns the JSON text of the row into another; ``ROW_EDITS`` has some. A half of a surrogate pair
+            from U+DC80 on becomes a single byte, which is no UTF-8
+        :param at: which row of the page, from 0; a page that has no such row stays as it is
+        """
+
+        def change(page: Page) -> None:
+            if at < len(page.items):
+                page.items[at] = edit(page.items[at].decode()).encode(errors="surrogateescape")
+
+        return cls("row", edit_page=change)
+
+    @classmethod
+    def huge_total(cls) -> Fault:
+        """There are said to be a hundred thousand million rows."""
+
+        def edit(page: Page) -> None:
+            page.total = 10**11
+
+        return cls("huge_total", edit_page=edit)
+
+    @classmethod
+    def endless(cls) -> Fault:
+        """The last page is not the last: the next one has the same rows, and another token."""
+
+        def edit(page: Page) -> None:
+            if page.next is None:
+                page.next = page_token(page.number, page.rows, _repetition(page.asked) + 1)
+
+        return cls("endless", edit_page=edit)
+
+    @classmethod
+    def body(cls, content: bytes, status: int = 200, content_type: str = _JSON) -> Fault:
+        """
+        Any bytes.
+
+        :param content: what is sent
+        :param status: HTTP status
+        :param content_type: what it is said to be
+        """
+        return cls("body", lambda _, __: Answer(status, content, content_type))
+
+    @classmethod
+    def gzip_bomb(cls) -> Fault:
+        """Some 600 kB, compressed, that hold a JSON text of more than 600 MB, most of it white space."""
+        packed = {"Content-Encoding": "gzip"}
+        return cls("gzip_bomb", lambda _, __: Answer(200, _bomb(), headers=dict(packed)))
+
+    @classmethod
+    def club_error(cls) -> Fault:
+        """A 404 in the form of the members' area: a text code, and no ``error``."""
+        body = b'{"code":"0006","message":"Subdomain acme does not exist"}'
+        return cls("club_error", lambda _, __: Answer(404, body))
+
+
+def _error_name(code: int) -> str:
+    """The name of an error that Hotmart gives none: that of HTTP."""
+    if code >= 500:
+        return "internal_server_error"
+    return _ERRORS.get(code) or http.client.responses.get(code, "client closed request").lower().replace(" ", "_")
+
+
+def _put_first(text: str, pair: str) -> str:
+    """Put a key and a value in front of the others of the row."""
+    return text.replace("{", f"{{{pair},", 1)
+
+
+@functools.cache
+def _bomb() -> bytes:
+    """Compressed in one piece; each megabyte of blanks takes the same bytes, so that only one has to be packed."""
+    blanks = b" " * _MEGABYTE
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    piece = packer.compress(blanks) + packer.flush(zlib.Z_FULL_FLUSH)
+    text, times = b'{"items":[],"page_info":{}}', 640
+    end = packer.compress(text) + packer.flush()
+    checksum = 0
+    for _ in range(times):
+        checksum = zlib.crc32(blanks, checksum)
+    checksum = zlib.crc32(text, checksum)
+    size = times * _MEGABYTE + len(text)
+    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+    return header + piece * times + end + struct.pack("<II", checksum, size % 2**32)
 
 
 def _repetition(token: str | None) -> int:

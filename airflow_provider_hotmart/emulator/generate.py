@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
@@ -12,6 +12,12 @@ from airflow_provider_hotmart.emulator.sale import Cast, Sale
 
 AFFILIATES = 60
 COPRODUCERS_PER_PRODUCT = 3
+#: How the sales lie in time.
+SPREADS = ("even", "daily", "noisy", "growing", "launch", "spike")
+HOUR = 3600
+# Sales by the hour of the day, and by the day of the week; the first of January 1970 was a Thursday.
+_HOURS = (3, 2, 1, 1, 1, 2, 3, 5, 7, 8, 9, 9, 8, 8, 8, 8, 8, 9, 9, 10, 11, 11, 9, 6)
+_WEEKDAYS = (1.0, 1.0, 0.6, 0.5, 1.0, 1.0, 1.0)
 _RETURNING = 0.15
 
 Others = tuple[tuple[ParticipantRole, int], ...]
@@ -64,7 +70,7 @@ def make_sales(
     :param days: how far back the oldest lies
     :param seed: another seed, other sales
     :param start: epoch seconds, just after the newest
-    :param spread: "even", or "launch": half of them on one day in the middle
+    :param spread: one of ``SPREADS``
     :param statuses: statuses that the sales have and keep, dealt out in turn; None: they live
     :param cast: makes people
     """
@@ -109,12 +115,47 @@ def make_sales(
 def _dates(rng: random.Random, count: int, span: int, start: int, spread: str) -> list[int]:
     """Order dates in whole epoch seconds, oldest first."""
     oldest = start - span
-    rush = count // 2 if spread == "launch" else 0
-    day = oldest + span // 2
-    dates = [oldest + int(rng.random() * span) for _ in range(count - rush)]
-    dates += [day + int(rng.random() * min(DAY, span - span // 2)) for _ in range(rush)]
+    middle = oldest + span // 2
+    if spread == "launch":
+        rushes = [(count // 2, DAY)]
+    elif spread == "spike":
+        rushes = [(count // 5, 4 * HOUR), (count // 3 - count // 5, 3 * DAY)]
+    else:
+        rushes = []
+    usual = count - sum(number for number, _ in rushes)
+    if spread in _BUSY:
+        hours = range(oldest, start, HOUR)
+        chosen = rng.choices(hours, _BUSY[spread](rng, hours), k=usual)
+        dates = [hour + int(rng.random() * min(HOUR, start - hour)) for hour in chosen]
+    else:
+        dates = [oldest + int(rng.random() * span) for _ in range(usual)]
+    for number, length in rushes:
+        dates += [middle + int(rng.random() * min(length, start - middle)) for _ in range(number)]
     dates.sort()
     return dates
+
+
+def _daily(_: random.Random, hours: range) -> list[float]:
+    """How busy each hour is: people sleep at night, in Brazil, and buy less at weekends."""
+    return [_HOURS[(hour // HOUR - 3) % 24] * _WEEKDAYS[(hour // HOUR - 3) // 24 % 7] for hour in hours]
+
+
+def _noisy(rng: random.Random, hours: range) -> list[float]:
+    """As busy as usual, but no day is like the other."""
+    luck = [rng.uniform(0.7, 1.3) for _ in range(len(hours) // 24 + 1)]
+    return [weight * luck[number // 24] for number, weight in enumerate(_daily(rng, hours))]
+
+
+def _growing(_: random.Random, hours: range) -> list[float]:
+    """Three times as busy at the end as at the start."""
+    return [1 + 2 * number / max(1, len(hours) - 1) for number in range(len(hours))]
+
+
+_BUSY: dict[str, Callable[[random.Random, range], list[float]]] = {
+    "daily": _daily,
+    "noisy": _noisy,
+    "growing": _growing,
+}
 
 
 def _crowd(rng: random.Random, products: int) -> Iterator[tuple[int, Others]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from airflow_provider_hotmart.api.enums import SaleStatus as S
 
@@ -15,6 +16,40 @@ PAID = frozenset({S.APPROVED, S.COMPLETE, S.PROTESTED, S.PARTIALLY_REFUNDED, S.R
 #: A sale's statuses, and the epoch second from which each holds; never empty, in order.
 Life = tuple[tuple[S, ...], tuple[int, ...]]
 Draw = Callable[[], float]
+
+
+#: Every step that a made-up life can take from one status to the next.
+MOVES: Mapping[S, frozenset[S]] = MappingProxyType(
+    {
+        S.STARTED: frozenset({S.PROCESSING_TRANSACTION, S.WAITING_PAYMENT, S.PRINTED_BILLET}),
+        S.PROCESSING_TRANSACTION: frozenset(
+            {S.UNDER_ANALISYS, S.NO_FUNDS, S.BLOCKED, S.CANCELLED, S.OVERDUE, S.APPROVED}
+        ),
+        S.PRE_ORDER: frozenset({S.PROCESSING_TRANSACTION, S.CANCELLED}),
+        S.WAITING_PAYMENT: frozenset({S.APPROVED, S.EXPIRED}),
+        S.PRINTED_BILLET: frozenset({S.APPROVED, S.EXPIRED}),
+        S.UNDER_ANALISYS: frozenset({S.APPROVED, S.NO_FUNDS, S.BLOCKED, S.CANCELLED}),
+        S.BLOCKED: frozenset(),
+        S.NO_FUNDS: frozenset(),
+        S.OVERDUE: frozenset({S.PROCESSING_TRANSACTION, S.APPROVED, S.CANCELLED}),
+        S.EXPIRED: frozenset({S.APPROVED}),
+        S.APPROVED: frozenset({S.COMPLETE, S.PROTESTED, S.PARTIALLY_REFUNDED, S.REFUNDED, S.CHARGEBACK}),
+        S.COMPLETE: frozenset({S.PROTESTED}),
+        S.PROTESTED: frozenset({S.APPROVED, S.COMPLETE, S.REFUNDED, S.CHARGEBACK}),
+        S.PARTIALLY_REFUNDED: frozenset(),
+        S.CANCELLED: frozenset(),
+        S.REFUNDED: frozenset(),
+        S.CHARGEBACK: frozenset(),
+    }
+)
+#: Those of them that lead back to a status that came before: an instalment tried again, a dispute won.
+MOVES_BACK = frozenset(
+    {
+        (S.OVERDUE, S.PROCESSING_TRANSACTION),
+        (S.PROTESTED, S.APPROVED),
+        (S.PROTESTED, S.COMPLETE),
+    }
+)
 
 
 class _Line:
@@ -56,8 +91,12 @@ def _paid(line: _Line, most: float = 0.002) -> None:
         if fate > 0.11:  # the others are protested before their warranty ends
             line.then(S.COMPLETE, 7, 30)
         if fate < 0.11 or fate > 0.97:
+            before = line.states[-1]
             line.then(S.PROTESTED, 1, 20)
-            line.then(S.REFUNDED if line.draw() < 0.5 else S.CHARGEBACK, 3, 15)
+            verdict = line.draw()
+            line.then(S.REFUNDED if verdict < 0.4 else S.CHARGEBACK if verdict < 0.75 else before, 3, 15)
+            if line.states[-1] is S.APPROVED:
+                line.then(S.COMPLETE, 7, 30)
 
 
 def _card(line: _Line) -> None:
@@ -101,6 +140,9 @@ def _instalment(line: _Line) -> None:
     fate = line.draw()
     if fate < 0.6:
         line.then(S.PROCESSING_TRANSACTION, 1, 10)
+        if fate < 0.15:  # there is no money on the card the second time either
+            line.then(S.OVERDUE, 0, 0.01)
+            line.then(S.PROCESSING_TRANSACTION, 1, 10)
         _paid(line)
     elif fate < 0.8:
         line.then(S.CANCELLED, 5, 15)

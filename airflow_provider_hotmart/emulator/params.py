@@ -11,8 +11,9 @@ from airflow_provider_hotmart.emulator.answers import read_page_token
 from airflow_provider_hotmart.emulator.lives import DAY
 from airflow_provider_hotmart.emulator.quirks import Quirks
 
-MOST_ROWS = 500
 USUAL_ROWS = 50
+#: How far back or how long a window may be where the service limits it.
+MAX_LOOK_BACK_DAYS = 730
 #: What is listed when neither a status nor a transaction is asked for.
 USUAL_STATUSES = frozenset({SaleStatus.APPROVED, SaleStatus.COMPLETE})
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
@@ -149,16 +150,33 @@ def window(params: Params, quirks: Quirks, now: float) -> tuple[int | None, int 
         if quirks.single_bound == "error":
             raise RequestError("invalid_parameter", "start_date and end_date must be sent together")
         start = end = None
-    if start is None and end is None and "transaction" not in params and quirks.no_bound == "last_30_days":
+    if start is None and end is None and _has_default_window(params, quirks):
         start, end = int((now - 30 * DAY) * 1000), int(now * 1000)
     if start is not None and end is not None and start > end:
         raise RequestError("invalid_parameter", "start_date is after end_date")
+    _check_look_back(start, end, quirks.look_back, int(now * 1000))
     if "transaction" not in params:
         _check_width(start, end, quirks.too_wide)
     # Sales are dated in whole seconds: so is the comparison.
     low = None if start is None else -(-start // 1000) if quirks.start_inclusive else start // 1000 + 1
     high = None if end is None else end // 1000 + 1 if quirks.end_inclusive else -(-end // 1000)
     return low, high
+
+
+def _has_default_window(params: Params, quirks: Quirks) -> bool:
+    if "transaction" in params:
+        return quirks.transaction_window == "default"
+    return quirks.no_bound == "last_30_days"
+
+
+def _check_look_back(start: int | None, end: int | None, limited: str, now: int) -> None:
+    if start is None or limited == "none":
+        return
+    # The age is counted in whole days: a client that pages for minutes keeps its start.
+    too_old = limited == "age" and (now - start) // (DAY * 1000) > MAX_LOOK_BACK_DAYS
+    too_long = limited == "length" and (now if end is None else end) - start > MAX_LOOK_BACK_DAYS * DAY * 1000
+    if too_old or too_long:
+        raise RequestError("invalid_parameter", "Parameter start_date has an invalid value")
 
 
 def _check_width(start: int | None, end: int | None, most: timedelta | None) -> None:
@@ -168,16 +186,17 @@ def _check_width(start: int | None, end: int | None, most: timedelta | None) -> 
         raise RequestError("internal_server_error", "The query took too long", 502)
 
 
-def rows(params: Params) -> int:
+def rows(params: Params, most: int) -> int:
     """
-    How many items the client wants on a page.
+    How many items are on a page.
 
     :param params: of the call
+    :param most: what the service gives at most
     """
     wanted = number(params, "max_results")
     if wanted is not None and wanted < 1:
         raise RequestError("invalid_value_parameter", f"Parameter max_results has an invalid value: {wanted}")
-    return min(wanted or USUAL_ROWS, MOST_ROWS)
+    return min(wanted or USUAL_ROWS, most)
 
 
 def page(params: Params, most: int) -> tuple[int, str | None]:

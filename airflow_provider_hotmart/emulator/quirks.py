@@ -10,21 +10,30 @@ from typing import Any, Literal, get_args, get_type_hints
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
-        "date_filter": "date that start_date and end_date filter; without an approval the order date counts",
+        "date_filter": "date that start_date and end_date filter",
+        "never_approved": "what date_filter=approval makes of a sale without an approval when dates are sent: "
+        "its order date counts, or it is not found",
         "start_inclusive": "a sale dated exactly start_date is listed",
         "end_inclusive": "a sale dated exactly end_date is listed",
         "single_bound": "start_date or end_date alone: half open, ignored, or 400",
         "no_bound": "what is listed without start_date and end_date",
+        "transaction_window": "a sale asked for by transaction without dates is found whatever its date, "
+        "or within the default 30 days",
+        "look_back": "start_date more than 730 whole days ago (age), or a window of more than 730 days (length), "
+        "is answered 400",
         "several_values": "several values in one call: repeated keys, commas, the last one counts, or 400",
         "empty_shape": "body of an empty result: with items, page_info alone, or {}",
         "last_page_token": "next_page_token on the last page",
         "total_results": "sales pages carry total_results",
+        "max_page_size": "items on a page at most, whatever max_results says",
         "wrong_credential": "error of a wrong client id or secret",
         "no_permission_status": "status of a credential that has no right to the API",
+        "only_newest_token": "handing out a token makes all older ones invalid",
         "protested": "accepted names of the state PROTESTED, also called DISPUTE",
         "shuffle_keys": "the order of keys within objects changes from call to call",
+        "json_layout": "white space in JSON: none, after commas and colons, or one value a line",
         "error_text": "key of the text in an error body",
-        "order": "order of sales: newest first, or arbitrary but stable",
+        "order": "order of sales: newest first, arbitrary but stable, or another one in every call",
         "missing_values": "how a value that is not there looks",
         "rate_window": "the call budget refills with the clock's minute, or slides",
         "rate_headers": "headers about the call budget: all five, none, or Retry-After alone on a 429",
@@ -41,25 +50,31 @@ class Quirks:
     How the emulator behaves where Hotmart's documentation is silent. May be changed while it runs.
 
     What each switch means is in ``airflow_provider_hotmart.emulator.quirks.MEANINGS``; ``too_wide`` is a
-    ``timedelta`` or None. A value or a name that does not exist is refused, because a misspelt switch would quietly
-    test nothing.
+    ``timedelta`` or None, ``max_page_size`` a number. A value or a name that does not exist is refused, because a
+    misspelt switch would quietly test nothing.
     """
 
     date_filter: Literal["order", "approval"] = "order"
+    never_approved: Literal["order_date", "hidden"] = "order_date"
     start_inclusive: bool = True
     end_inclusive: bool = True
     single_bound: Literal["open", "ignored", "error"] = "open"
     no_bound: Literal["last_30_days", "everything"] = "last_30_days"
+    transaction_window: Literal["found", "default"] = "found"
+    look_back: Literal["none", "age", "length"] = "none"
     several_values: Literal["repeat", "comma", "last", "error"] = "repeat"
     empty_shape: Literal["items", "no_items", "object"] = "items"
     last_page_token: Literal["absent", "null", "empty"] = "absent"  # noqa: S105
     total_results: bool = True
+    max_page_size: int = 500
     wrong_credential: Literal["invalid_client", "unauthorized"] = "invalid_client"
     no_permission_status: Literal[403, 401] = 403
+    only_newest_token: bool = False
     protested: Literal["both", "protested", "dispute"] = "both"
     shuffle_keys: bool = False
+    json_layout: Literal["compact", "spaced", "indented"] = "compact"
     error_text: Literal["error_description", "message"] = "error_description"
-    order: Literal["date", "arbitrary"] = "date"
+    order: Literal["date", "arbitrary", "shuffled"] = "date"
     missing_values: Literal["mixed", "absent", "blank", "null"] = "mixed"
     rate_window: Literal["fixed", "sliding"] = "fixed"
     rate_headers: Literal["all", "none", "retry_after"] = "all"
@@ -73,21 +88,28 @@ class Quirks:
         if name == "too_wide":
             if value is not None and not isinstance(value, timedelta):
                 raise ValueError(f"too_wide must be a timedelta or None, not {value!r}")
+        elif name == "max_page_size":
+            if type(value) is not int or value < 1:
+                raise ValueError(f"max_page_size must be a whole number from 1, not {value!r}")
         elif not any(value is choice or value == choice for choice in _CHOICES[name]):
             raise ValueError(f"{name} must be one of {_CHOICES[name]}, not {value!r}")
         super().__setattr__(name, value)
 
     @classmethod
     def choices(cls) -> dict[str, list[Any]]:
-        """All values of every switch, the default first. ``too_wide`` is no switch and is left out."""
+        """All values of every switch, the default first. What takes a number is no switch and is left out."""
         return {name: list(values) for name, values in _CHOICES.items()}
+
+
+#: Quirks that take a number instead of one of a few words.
+_NUMBERS = ("too_wide", "max_page_size")
 
 
 def _choices() -> dict[str, list[Any]]:
     """Read the values of every switch from its annotation."""
     found: dict[str, list[Any]] = {}
     for name, hint in get_type_hints(Quirks).items():
-        if name != "too_wide":
+        if name not in _NUMBERS:
             default = getattr(Quirks, name)
             values = [False, True] if hint is bool else list(get_args(hint))
             found[name] = sorted(values, key=lambda value: value != default)

@@ -126,9 +126,16 @@ class Sale:
         :param date_filter: "order" or "approval"; what is not approved yet has only its order date
         :param moment: epoch seconds
         """
-        if date_filter == "approval" and self.approved_at is not None and self.approved_at <= moment:
-            return self.approved_at
-        return self.ordered_at
+        approved = self.approved_at if date_filter == "approval" else None
+        return self.ordered_at if approved is None or approved > moment else approved
+
+    def is_approved(self, moment: float) -> bool:
+        """
+        Whether the payment had arrived at a moment.
+
+        :param moment: epoch seconds
+        """
+        return self.approved_at is not None and self.approved_at <= moment
 
     def __repr__(self) -> str:
         return f"Sale({self.transaction})"

@@ -23,6 +23,7 @@ _LONGEST_LINE = 65_536
 _LONGEST_BODY = 1_048_576
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _CUT_AT_LEAST = 16
+_BODILESS = (204, 304)
 
 
 @dataclass
@@ -201,7 +202,8 @@ def deliver(connection: socket.socket, call: Call, reply: Reply, *, close: bool)
     if reply.delivery is Delivery.RESET:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         return False
-    if reply.gzip and "gzip" in (call.headers.get("Accept-Encoding") or ""):
+    packed = "Content-Encoding" in answer.headers
+    if reply.gzip and not packed and "gzip" in (call.headers.get("Accept-Encoding") or ""):
         packer = zlib.compressobj(1, wbits=31)
         body = packer.compress(body) + packer.flush()
         answer.headers["Content-Encoding"] = "gzip"
@@ -214,7 +216,7 @@ def deliver(connection: socket.socket, call: Call, reply: Reply, *, close: bool)
         chunk = f"{len(part):x}\r\n".encode() + part + b"\r\n" if part else b""
         connection.sendall(head(answer, None, close=close) + chunk)
         return False
-    if call.method == "HEAD":
+    if call.method == "HEAD" or answer.status in _BODILESS:
         body = b""
     connection.sendall(head(answer, len(body), close=close) + body)
     return True
@@ -230,7 +232,8 @@ def head(answer: Answer, length: int | None, *, close: bool) -> bytes:
     """
     lines = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, 'Unknown')}"]
     lines.append(f"Content-Type: {answer.content_type}")
-    lines.append("Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}")
+    if answer.status not in _BODILESS:
+        lines.append("Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}")
     lines.extend(f"{name}: {value}" for name, value in answer.headers.items())
     if close:
         lines.append("Connection: close")

@@ -36,6 +36,8 @@ def truth(
     :param buyer_email: exactly as it is stored
     """
     now, quirks = world.clock.now(), world.quirks
+    bounded = start is not None or end is not None
+    approved_only = bounded and quirks.date_filter == "approval" and quirks.never_approved == "hidden"
     wanted = _states(statuses, accepted_statuses(quirks))
     low = float("-inf") if start is None else epoch(start)
     high = float("inf") if end is None else epoch(end)
@@ -43,6 +45,8 @@ def truth(
     for sale in world.sales:
         status = sale.status_at(now)
         if status not in wanted or not low <= sale.date(quirks.date_filter, now) < high:
+            continue
+        if approved_only and not sale.is_approved(now):
             continue
         if product_id not in (None, sale.product_id) or transaction not in (None, sale.transaction):
             continue

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
 from airflow_provider_hotmart.emulator.catalog import make_products
 from airflow_provider_hotmart.emulator.clock import Clock, epoch
-from airflow_provider_hotmart.emulator.generate import AFFILIATES, make_sales, others, transaction_code
+from airflow_provider_hotmart.emulator.generate import AFFILIATES, SPREADS, make_sales, others, transaction_code
 from airflow_provider_hotmart.emulator.index import StatusIndex, sale_of
 from airflow_provider_hotmart.emulator.lives import DAY, PAID, Life, approval
 from airflow_provider_hotmart.emulator.people import People, User
@@ -36,6 +37,7 @@ class SalesQuery:
     :param product_ids: any of these; None: all
     :param words: further conditions, name and value: buyer_email, buyer_name, sales_source, affiliate_name
     :param nothing: whether the account takes part in no sale in the role that was asked for
+    :param approved_only: sales without an approval are not there
     """
 
     statuses: frozenset[SaleStatus] | None = None
@@ -45,6 +47,12 @@ class SalesQuery:
     product_ids: frozenset[int] | None = None
     words: frozenset[tuple[str, str]] = frozenset()
     nothing: bool = False
+    approved_only: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether statuses and dates alone decide."""
+        return replace(self, statuses=None, low=None, high=None) == SalesQuery()
 
 
 class World:
@@ -55,7 +63,7 @@ class World:
     :param sales: how many
     :param days: how far back the oldest sale lies
     :param seed: another seed, another world
-    :param spread: "even", or "launch": half of the sales on one day in the middle
+    :param spread: one of ``SPREADS``
     :param statuses: statuses that all sales have and keep, dealt out in turn; None: they live
     :param clock: the world's time; the newest sale lies just before its now
     :param quirks: how the API behaves
@@ -75,8 +83,8 @@ class World:
     ) -> None:
         if products < 1 and sales:
             raise ValueError("sales need at least one product")
-        if spread not in ("even", "launch"):
-            raise ValueError(f'spread must be "even" or "launch", not {spread!r}')
+        if spread not in SPREADS:
+            raise ValueError(f"spread must be one of {', '.join(SPREADS)}, not {spread!r}")
         start = int(clock.now())
         self.lock = threading.RLock()
         self.clock = clock
@@ -202,13 +210,16 @@ class World:
             self._sales[sale.index] = None
             self._present = None
 
-    def page(self, query: SalesQuery, offset: int, count: int, shift: int = 0) -> tuple[list[Sale], int]:
+    def page(
+        self, query: SalesQuery, offset: int, count: int, rng: random.Random, shift: int = 0
+    ) -> tuple[list[Sale], int]:
         """
         One page of a listing at the clock's now, and the number of sales in the whole listing.
 
         :param query: which sales
         :param offset: sales before the page
         :param count: sales on the page, at most
+        :param rng: decides the order where every call has another
         :param shift: as if so many sales had just appeared at the front (negative: had gone from there)
         """
         with self.lock:
@@ -216,7 +227,10 @@ class World:
             keys, first, end = self._stretch(query)
             total = max(0, end - first + shift)
             # What would have appeared is not there to be shown: the first sale comes in its place.
-            places = (max(0, place - shift) for place in range(offset, min(offset + count, total)))
+            places = [max(0, place - shift) for place in range(offset, min(offset + count, total))]
+            if self.quirks.order == "shuffled":
+                # A stretch of a random order is a random choice.
+                places = rng.sample(range(end - first), min(len(places), end - first))
             sales = (self._sales[sale_of(keys[end - 1 - place])] for place in places if place < end - first)
             return [sale for sale in sales if sale is not None], total
 
@@ -224,8 +238,7 @@ class World:
         """Keys, oldest first, and where in them the listing begins and ends."""
         spans = [self._index.span(status, query.low, query.high) for status in query.statuses or SaleStatus]
         spans = [span for span in spans if span[1] < span[2]]
-        plain = not (query.transaction or query.product_ids is not None or query.words or query.nothing)
-        if plain and self.quirks.order == "date" and len(spans) == 1:
+        if query.is_plain and self.quirks.order != "arbitrary" and len(spans) == 1:
             return spans[0]
         keys = self._listing(query, spans)
         return keys, 0, len(keys)
@@ -236,7 +249,7 @@ class World:
         found = self._listings.get(name)
         if found is None:
             found = list(self._matching(query, spans))
-            found.sort(key=None if self.quirks.order == "date" else _scrambled)
+            found.sort(key=_scrambled if self.quirks.order == "arbitrary" else None)
             self._listings[name] = found
             while len(self._listings) > _REMEMBERED_LISTINGS:
                 self._listings.popitem(last=False)
@@ -249,10 +262,13 @@ class World:
         if query.transaction is not None:
             sale = self._by_transaction.get(query.transaction)
             candidates = [sale.filed_key] if sale and _inside(sale, spans) else []
-        return (key for key in candidates if self._fits(self._sales[sale_of(key)], query))
+        now = self.clock.now()
+        return (key for key in candidates if self._fits(self._sales[sale_of(key)], query, now))
 
-    def _fits(self, sale: Sale | None, query: SalesQuery) -> bool:
+    def _fits(self, sale: Sale | None, query: SalesQuery, now: float) -> bool:
         if sale is None or (query.product_ids is not None and sale.product_id not in query.product_ids):
+            return False
+        if query.approved_only and not sale.is_approved(now):
             return False
         return all(_WORDS[name](sale, value) for name, value in query.words)
 

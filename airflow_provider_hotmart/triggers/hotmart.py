@@ -22,8 +22,8 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.enums import PARTICIPANT_FILTERS
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import Window, iso
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 from airflow_provider_hotmart.ledger import FileLedger, Memory, Owner

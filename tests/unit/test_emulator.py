@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import concurrent.futures
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,7 +20,10 @@ import requests
 
 from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus, SaleStatus
 from airflow_provider_hotmart.emulator import Call, Clock, HotmartEmulator, Quirks, Sale
+from airflow_provider_hotmart.emulator.generate import SPREADS
+from airflow_provider_hotmart.emulator.lives import MOVES, MOVES_BACK, life_line, life_through
 
+SAO_PAULO = timezone(timedelta(hours=-3))
 NOW = datetime(2026, 3, 15, 12, 0, 20, tzinfo=UTC)
 STATES = [status for status in SaleStatus if status is not SaleStatus.DISPUTE]
 PRODUCTS = "/products/api/v1/products"
@@ -154,6 +160,63 @@ def test_fixed_statuses_are_dealt_out_in_turn_and_stay() -> None:
         now = clock.now()
         assert Counter(sale.status_at(now) for sale in hotmart.sales) == {"APPROVED": 3, "REFUNDED": 3, "STARTED": 3}
         clock.advance(timedelta(days=365))
+
+
+def test_sales_come_by_day_and_not_by_night_and_less_at_weekends() -> None:
+    dates = [datetime.fromtimestamp(sale.ordered_at, SAO_PAULO) for sale in emulator(spread="daily", days=91).sales]
+    hours, days = Counter(date.hour for date in dates), Counter(date.weekday() for date in dates)
+    assert hours[20] + hours[21] + hours[22] > 5 * (hours[2] + hours[3] + hours[4])
+    assert days[5] + days[6] < 0.75 * (days[1] + days[2])
+
+
+def test_days_may_differ_by_chance() -> None:
+    def scatter(spread: str) -> float:
+        hotmart = emulator(spread=spread, sales=40_000, days=40)
+        counts = Counter((sale.ordered_at - int(NOW.timestamp())) // (7 * 86400) for sale in hotmart.sales)
+        full = [count for week, count in counts.items() if week >= -5]
+        return (max(full) - min(full)) / (sum(full) / len(full))
+
+    assert scatter("noisy") > 2 * scatter("daily")
+
+
+def test_sales_may_grow_to_three_times_as_many() -> None:
+    dates = [sale.ordered_at for sale in emulator(spread="growing", sales=20_000).sales]
+    span = max(dates) - min(dates)
+    first, last = (sum(1 for date in dates if low <= (date - min(dates)) / span < low + 0.1) for low in (0, 0.9))
+    assert 2.3 < last / first < 3.1
+
+
+def test_a_spike_is_a_third_in_three_days_and_most_of_that_in_four_hours() -> None:
+    dates = [sale.ordered_at for sale in emulator(spread="spike").sales]
+    middle = int(NOW.timestamp()) - 45 * 86400
+    assert 333 <= sum(1 for date in dates if middle <= date < middle + 3 * 86400) < 400
+    assert 200 <= sum(1 for date in dates if middle <= date < middle + 4 * 3600) < 230
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+def test_every_spread_makes_as_many_sales_as_asked_for_in_any_number_of_days(spread: str) -> None:
+    for days in (0.01, 1, 2.5, 30):
+        dates = [sale.ordered_at for sale in emulator(spread=spread, sales=50, days=days).sales]
+        assert len(dates) == 50
+        assert NOW.timestamp() - days * 86400 <= min(dates) <= max(dates) < NOW.timestamp()
+
+
+def test_a_spread_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="spread must be one of even, daily"):
+        emulator(spread="evne")
+
+
+def test_lives_make_all_the_moves_that_are_listed_and_no_others() -> None:
+    draw = random.Random(1).random
+    lives = [life_line(draw, 0)[0] for _ in range(30_000)] + [life_through(state, 0, 100)[0] for state in STATES]
+    moves = {move for states in lives for move in pairwise(states)}
+    assert moves == {(before, after) for before, afters in MOVES.items() for after in afters}
+    assert moves >= MOVES_BACK
+
+
+def test_only_the_moves_that_are_listed_as_such_lead_back() -> None:
+    forward = {state: MOVES[state] - {after for before, after in MOVES_BACK if before is state} for state in MOVES}
+    list(TopologicalSorter(forward).static_order())  # raises CycleError where a way leads back
 
 
 def test_transaction_codes_are_unique_and_look_like_hotmarts() -> None:
@@ -756,6 +819,112 @@ def test_missing_values_look_as_told(client: Client, hotmart: HotmartEmulator) -
         users = [user["user"] for item in client.items(**everything()) for user in item["users"]]
         looks[look] = {user.get("phone", "absent") for user in users if not user.get("phone")}
     assert looks == {"absent": {"absent"}, "blank": {""}, "null": {None}}
+
+
+def test_the_rows_of_sales_may_come_in_another_order_in_every_call(client: Client, hotmart: HotmartEmulator) -> None:
+    whole = sorted(client.transactions(**everything()))
+    hotmart.quirks.order = "shuffled"
+    one, other = (
+        [item["transaction"] for item in client.get(**everything(transaction_status="EXPIRED")).json()["items"]]
+        for _ in range(2)
+    )
+    assert one != other
+    assert sorted(one) == sorted(other)
+    paged = client.transactions(**everything(max_results=100))
+    assert len(paged) == len(whole)
+    assert len(set(paged)) < len(whole), "nothing came twice, so nothing was skipped"
+    assert client.items(PRODUCTS, max_results=3) == hotmart.products
+
+
+@pytest.mark.parametrize(
+    ("limited", "start", "end", "status"),
+    [
+        ("none", 5000, 0, 200),
+        ("age", 730, 0, 200),
+        ("age", 730.9, 720, 200),
+        ("age", 731, 720, 400),
+        ("age", 731, None, 400),
+        ("length", 730, 0, 200),
+        ("length", 2000, 1270, 200),
+        ("length", 730.1, 0, 400),
+        ("length", 731, None, 400),
+    ],
+)
+def test_how_far_back_sales_are_listed(
+    client: Client, hotmart: HotmartEmulator, limited: Any, start: float, end: float | None, status: int
+) -> None:
+    hotmart.quirks.look_back = limited
+    window = {"start_date": ms(NOW - timedelta(days=start))}
+    if end is not None:
+        window["end_date"] = ms(NOW - timedelta(days=end))
+    answer = client.get(**window)
+    assert answer.status_code == status
+    if status == 400:
+        assert answer.json()["error"] == "invalid_parameter"
+    assert client.get().status_code == client.get(end_date=ms(NOW)).status_code == 200
+
+
+def test_a_transaction_without_dates_may_be_found_in_the_default_window_alone(
+    visitor: Client, empty: HotmartEmulator
+) -> None:
+    old, new = (empty.add_sale(ordered_at=NOW - timedelta(days=days)).transaction for days in (40, 5))
+    empty.quirks.transaction_window = "default"
+    assert visitor.transactions(transaction=new) == [new]
+    assert visitor.transactions(transaction=old) == []
+    assert visitor.transactions(transaction=old, start_date=ms(NOW - timedelta(days=41)), end_date=ms(NOW)) == [old]
+
+
+def test_dates_that_mean_the_approval_may_hide_what_was_never_approved(visitor: Client, empty: HotmartEmulator) -> None:
+    empty.quirks.date_filter = "approval"
+    sale = empty.add_sale(status="WAITING_PAYMENT").transaction
+    asked = {"transaction_status": "WAITING_PAYMENT"}
+    assert visitor.transactions(**asked, **everything()) == [sale]
+    empty.quirks.never_approved = "hidden"
+    assert visitor.transactions(**asked, **everything()) == []
+    assert visitor.transactions(transaction=sale, **everything()) == []
+    assert visitor.transactions(**asked) == visitor.transactions(transaction=sale) == [sale]
+    assert empty.truth("WAITING_PAYMENT", start=NOW - timedelta(days=1)) == set()
+    assert {one[0] for one in empty.truth("WAITING_PAYMENT")} == {sale}
+    empty.move(sale, "APPROVED")
+    assert visitor.transactions(**everything()) == [sale]
+    assert {one[0] for one in empty.truth(start=NOW - timedelta(days=1))} == {sale}
+    empty.quirks.date_filter = "order"
+    unpaid = empty.add_sale(status="WAITING_PAYMENT").transaction
+    assert visitor.transactions(**asked, **everything()) == [unpaid]
+
+
+@pytest.mark.parametrize("most", [1, 20, 50])
+def test_the_service_may_give_smaller_pages_than_were_asked_for(
+    client: Client, hotmart: HotmartEmulator, most: int
+) -> None:
+    hotmart.quirks.max_page_size = most
+    first = client.get(PRODUCTS, max_results=500).json()
+    assert len(first["items"]) == min(most, 20)
+    assert client.items(PRODUCTS, max_results=500) == hotmart.products
+    assert len(client.get().json()["items"]) == most
+    for wrong in (0, 1.5, True, "20"):
+        with pytest.raises(ValueError, match="max_page_size must be a whole number"):
+            hotmart.quirks.max_page_size = wrong  # type: ignore[assignment]
+
+
+def test_json_may_have_white_space_in_it(client: Client, hotmart: HotmartEmulator) -> None:
+    hotmart.add_sale(buyer={"name": 'a "quoted, {b}: [c]\\', "documents": [], "address": {}})
+    plain = client.get()
+    for layout, settings in (("spaced", {}), ("indented", {"indent": 2})):
+        hotmart.quirks.json_layout = layout  # type: ignore[assignment]
+        answer = client.get()
+        assert answer.text == json.dumps(plain.json(), ensure_ascii=False, **settings)
+        assert client.get(colour=1).text.startswith('{"error": ' if layout == "spaced" else '{\n  "error": ')
+        client.log_in()
+
+
+def test_a_new_token_may_make_the_old_ones_invalid(client: Client, hotmart: HotmartEmulator) -> None:
+    old = client.token
+    client.log_in()
+    assert client.get(headers={"Authorization": f"Bearer {old}"}).status_code == 200
+    hotmart.quirks.only_newest_token = True
+    assert client.error(headers={"Authorization": f"Bearer {old}"}) == (401, "invalid_token")
+    assert client.get().status_code == 200
 
 
 def test_unexpected_headers_may_be_refused(client: Client, hotmart: HotmartEmulator) -> None:

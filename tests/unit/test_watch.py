@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.enums import SaleStatus
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.watch import Watch, as_scalar, digest_of_all, identity
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC).timestamp()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.queries import (
     DEFAULT_STATUSES,
@@ -14,7 +15,6 @@ from airflow_provider_hotmart.api.queries import (
     ProductsQuery,
     sale_statuses,
 )
-from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.windows import Window, moment
 
 NOW = 1_767_225_600.0
