@@ -25,7 +25,10 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
         "operators": [
             {
                 "integration-name": "Hotmart",
-                "python-modules": ["airflow_provider_hotmart.operators.hotmart"],
+                "python-modules": [
+                    "airflow_provider_hotmart.operators.products",
+                    "airflow_provider_hotmart.operators.sales",
+                ],
             }
         ],
         "sensors": [

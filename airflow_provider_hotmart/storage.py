@@ -17,8 +17,6 @@ from typing import IO, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, ObjectStoragePath
 
-from airflow_provider_hotmart.api import codec
-
 #: What a destination may end with, and whether it is compressed.
 SUFFIXES = {".jsonl": False, ".jsonl.gz": True, ".ndjson": False, ".ndjson.gz": True}
 #: Stores where an object appears only when its upload is complete, replacing the one before in one step.
@@ -87,11 +85,6 @@ class WrittenFile:
     records: int
     bytes: int
     sha256: str
-
-
-def json_lines(records: list[dict[str, Any]]) -> bytes:
-    """Write records as JSON Lines: UTF-8, compact, one per line."""
-    return codec.lines(records)
 
 
 class RecordFile:

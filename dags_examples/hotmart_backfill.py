@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_provider_hotmart.operators.hotmart import HotmartListSalesParticipantsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 FOLDER = "{{ var.value.get('hotmart_destination', 'file:///tmp/hotmart') }}"
 

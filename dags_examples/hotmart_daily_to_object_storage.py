@@ -20,10 +20,8 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 FOLDER = "{{ var.value.get('hotmart_destination', 'file:///tmp/hotmart') }}"

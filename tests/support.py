@@ -31,7 +31,7 @@ class FakeClock:
         with self._lock:
             return self._passed
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, stopped: Callable[[], bool] | None = None) -> None:
         """Let so many seconds pass, at once."""
         with self._lock:
             self.slept.append(seconds)
@@ -61,7 +61,7 @@ class SimulatedClock:
         """Seconds since the simulation began."""
         return self._now
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, stopped: Callable[[], bool] | None = None) -> None:
         """Let others run until so many seconds have passed."""
         mine = self._enqueue(seconds)
         self._wake_next()

@@ -47,6 +47,7 @@ class HotmartConfig:
     max_rate_limit_wait: float = 120.0
     max_parallel_calls: int = 8
     calls_per_minute: int | None = None
+    timezone: str = "UTC"
 
     @property
     def basic(self) -> str:

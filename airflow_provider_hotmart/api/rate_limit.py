@@ -6,11 +6,11 @@ import os
 import threading
 from bisect import insort
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from airflow_provider_hotmart.api.clock import Clock
-from airflow_provider_hotmart.api.retry import seconds
+from airflow_provider_hotmart.api.responses import seconds
 
 #: Calls a minute, until Hotmart says otherwise. Source: https://developers.hotmart.com/docs/en/start/rate-limit/.
 DOCUMENTED_LIMIT = 500
@@ -70,16 +70,17 @@ class CallBudget:
         self._served: dict[int, float] = {}
         self._turn = 0.0
 
-    def acquire(self, listing: object = None) -> int:
+    def acquire(self, session: object, sleep: Callable[[float], None]) -> int:
         """
         Wait until one more call is due, and take it.
 
-        Listings that wait at the same time take turns, however many calls each has waiting.
+        Sessions that wait at the same time take turns, however many calls each has waiting.
 
-        :param listing: whose call it is.
+        :param session: whose call it is.
+        :param sleep: waits for so many seconds, and raises where the session was stopped.
         :return: number of the call, to hand to :meth:`report`.
         """
-        ticket = self._enqueue(id(listing))
+        ticket = self._enqueue(id(session))
         try:
             while True:
                 with self._lock:
@@ -89,7 +90,7 @@ class CallBudget:
                     if ahead == 0 and wait <= 0:
                         return self._take(now, ticket)
                 # A little more than nothing, so that two waiters of one slot do not spin.
-                self._clock.sleep(min(max(wait, 0.001), LONGEST_NAP))
+                sleep(min(max(wait, 0.001), LONGEST_NAP))
         finally:
             with self._lock:
                 self._waiting.remove(ticket)

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_hotmart.api.enums import PARTICIPANT_FILTERS
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -73,7 +73,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer, without taking up a worker.
     """
 
-    filters = PARTICIPANT_FILTERS
+    filters = (*(one.name for one in SALES_PARTICIPANTS.filters), "select")
     template_fields: Sequence[str] = (
         *filters,
         "since",
@@ -259,9 +259,9 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
     def _look(self, context: Context) -> _Look:
         """Look once; when enough are new, write them out, and remember them."""
-        from airflow_provider_hotmart.failing import failing_for_good
+        from airflow_provider_hotmart.failing import fail_without_retry
 
-        with failing_for_good():
+        with fail_without_retry():
             self._check()
             client = self.hook.get_conn()
             now = client.clock.time()
@@ -307,7 +307,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         :return: the file's part of the XCom.
         """
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-        from airflow_provider_hotmart.storage import RecordFile, json_lines
+        from airflow_provider_hotmart.api.rows import json_lines
+        from airflow_provider_hotmart.storage import RecordFile
 
         if self.destination is None:
             for participant in participants:

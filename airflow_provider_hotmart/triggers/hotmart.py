@@ -22,7 +22,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.enums import PARTICIPANT_FILTERS
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import Window, iso
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
@@ -204,7 +204,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero.
     """
 
-    filters = tuple(name for name in PARTICIPANT_FILTERS if name != "select")
+    filters = tuple(one.name for one in SALES_PARTICIPANTS.filters)
 
     def __init__(
         self,

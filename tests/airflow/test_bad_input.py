@@ -12,10 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 from tests.airflow.support import ThrowawayAirflow, connected, connection, execute, small_hotmart
 from tests.airflow.versions import LINE
 
@@ -222,7 +220,7 @@ DAG = """
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_hotmart.operators.hotmart import HotmartListSalesParticipantsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 again = {{"retries": 2, "retry_delay": timedelta(0)}}
 with DAG("hopeless", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=again):

@@ -162,10 +162,8 @@ DAG = """
 from datetime import UTC, datetime
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 with DAG("troubles", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args={{"retries": 0}}):
     for name in {names}:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,7 +34,6 @@ from airflow_provider_hotmart.api.errors import (
     HotmartResponseError,
     HotmartTransportError,
 )
-from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
 from airflow_provider_hotmart.emulator import Call, Clock, Fault, HotmartEmulator, Quirks
 from tests.integration.support import (
     NOW,
@@ -46,6 +46,8 @@ from tests.integration.support import (
     assert_exact,
     assert_fails,
     client_of,
+    participants,
+    products,
     write,
 )
 
@@ -100,7 +102,7 @@ class TestToken:
         time = FakeTime()
         for _ in range(3):
             with client_of(shop, time=time) as client:
-                list(client.iter_products())
+                list(products(client))
         assert len(shop.token_calls) == 1
 
     def test_a_token_is_renewed_shortly_before_it_expires(self) -> None:
@@ -109,13 +111,13 @@ class TestToken:
         with account(0, clock=clock, token_lifetime=3600) as hotmart, client_of(hotmart, time=time) as client:
             for wait in (0, 3000, 400):
                 time.sleep(wait)
-                list(client.iter_products())
+                list(products(client))
             assert len(hotmart.token_calls) == 2
             assert {call.status for call in hotmart.calls} == {200}
 
     def test_a_token_is_sent_back_verbatim_and_the_secret_only_in_a_header(self, shop: HotmartEmulator) -> None:
         with client_of(shop) as client:
-            list(client.iter_products())
+            list(products(client))
         (call,) = shop.token_calls
         assert (call.method, call.params, call.form) == ("POST", {}, {"grant_type": ["client_credentials"]})
         assert call.headers["Authorization"] == shop.basic_token
@@ -140,7 +142,7 @@ class TestToken:
         with client_of(shop) as client:
             error = assert_fails(client, tmp_path, HotmartPermissionError, **ONE)
             with pytest.raises(HotmartPermissionError):
-                list(client.iter_products())
+                list(products(client))
         assert "You don't have permission" in str(error)
         assert [call.status for call in shop.calls] == [status, status]
         assert len(shop.token_calls) == 1
@@ -153,13 +155,13 @@ class TestToken:
     def test_a_token_host_that_fails_once_is_asked_again(self, shop: HotmartEmulator, fault: Fault) -> None:
         shop.faults.add(fault, path=TOKEN_PATH)
         with client_of(shop) as client:
-            assert list(client.iter_products()) == shop.products
+            assert list(products(client)) == shop.products
         assert len(shop.token_calls) == 2
 
     def test_a_token_host_that_answers_something_else_is_an_error(self, shop: HotmartEmulator) -> None:
         shop.faults.add(Fault.not_object('{"access_token": ""}'), path=TOKEN_PATH, times=None)
         with client_of(shop) as client, pytest.raises(HotmartResponseError, match="without a usable access_token"):
-            list(client.iter_products())
+            list(products(client))
 
 
 class TestCallLimit:
@@ -168,7 +170,7 @@ class TestCallLimit:
         time = FakeTime(clock)
         with account(10, clock=clock) as hotmart, client_of(hotmart, time=time) as client:
             hotmart.faults.add(Fault.status(429), path=PRODUCTS)
-            assert list(client.iter_products()) == hotmart.products
+            assert list(products(client)) == hotmart.products
         # 20 s of the minute have passed, so 40 are left; up to a second more spreads the callers.
         assert [call.status for call in hotmart.calls] == [429, 200]
         assert 40 <= sum(time.waits) <= 42
@@ -180,7 +182,7 @@ class TestCallLimit:
         quirks = Quirks(rate_headers="none")
         with account(10, clock=clock, quirks=quirks) as hotmart, client_of(hotmart, time=time) as client:
             hotmart.faults.add(Fault.status(429, headers={"Retry-After": "33"}), path=PRODUCTS)
-            assert list(client.iter_products()) == hotmart.products
+            assert list(products(client)) == hotmart.products
         assert hotmart.calls[1].at - hotmart.calls[0].at >= 33
 
     def test_a_wait_longer_than_allowed_is_an_error_that_tells_it(self, shop: HotmartEmulator, tmp_path: Path) -> None:
@@ -213,7 +215,7 @@ class TestCallLimit:
             client_of(hotmart, width, FakeTime(clock)) as client,
         ):
             write(client, tmp_path / "all.jsonl", **ONE)
-            assert_exact(tmp_path / "all.jsonl", hotmart.truth(None, YEAR["start_date"], NOW))
+            assert_exact(tmp_path / "all.jsonl", hotmart.truth(None, YEAR["sales_start_date"], NOW))
             refused = [call for call in hotmart.calls if call.status == 429]
             # The first calls go out before the first answer tells of so low a limit.
             assert len(refused) <= width
@@ -238,7 +240,7 @@ class TestWire:
         # A cookie that is set is not sent back.
         shop.faults.add(Fault.status(503, headers={"Set-Cookie": "seen=1; Path=/"}), path=PRODUCTS)
         with client_of(shop) as client:
-            assert list(client.iter_products()) == shop.products
+            assert list(products(client)) == shop.products
         assert [call.status for call in shop.calls] == [503, 200]
         for call in [*shop.calls, *shop.token_calls]:
             assert {name.lower() for name in call.headers} <= {
@@ -254,7 +256,7 @@ class TestWire:
         shop.faults.add(Fault.reset(), path=SALES, times=None)
         caplog.set_level("DEBUG")
         with client_of(shop) as client, pytest.raises(HotmartTransportError) as caught:
-            list(client.iter_sales_participants(buyer_email="maria@example.com", **YEAR))
+            list(participants(client, buyer_email="maria@example.com", **YEAR))
         told = caplog.text + str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
         assert SALES in told
         token = shop.calls[0].headers["Authorization"].split()[1]
@@ -273,7 +275,7 @@ class TestTls:
             tls_client(shop, url) as client,
             pytest.raises(HotmartTransportError, match=r"The certificate of 127\.0\.0\.1 is not trusted"),
         ):
-            list(client.iter_products())
+            list(products(client))
         assert len(shop.token_calls) == 0
 
     def test_a_bundle_of_the_company_makes_it_trusted(
@@ -281,7 +283,7 @@ class TestTls:
     ) -> None:
         with tls_in_front_of(shop, tmp_path) as (url, bundle), tls_client(shop, url) as client:
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-            assert list(client.iter_products()) == shop.products
+            assert list(products(client)) == shop.products
 
     def test_a_proxy_from_the_environment_is_used(self, shop: HotmartEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
         # The name is not there: only the proxy, which sends all on to the emulator, can answer.
@@ -292,7 +294,7 @@ class TestTls:
         with forwarding_to(shop) as proxy:
             monkeypatch.setenv("http_proxy", proxy)
             with client_of(shop, base_url=host, token_url=host + TOKEN_PATH) as client:
-                assert list(client.iter_products()) == shop.products
+                assert list(products(client)) == shop.products
         assert {call.headers["Host"] for call in shop.calls} == {"hotmart.invalid"}
 
     def test_a_proxy_that_is_not_there_is_named_as_the_cause(
@@ -308,7 +310,7 @@ class TestTls:
             client_of(shop, base_url=host, token_url=host + TOKEN_PATH) as client,
             pytest.raises(HotmartTransportError, match="proxy did not connect"),
         ):
-            list(client.iter_products())
+            list(products(client))
 
 
 class TestSelectThatMatchesNothing:
@@ -322,7 +324,7 @@ class TestSelectThatMatchesNothing:
             error = assert_fails(client, tmp_path, HotmartInvalidRequestError, select=select, **ONE)
             assert "matches nothing" in str(error)
             with pytest.raises(HotmartInvalidRequestError, match="matches nothing"):
-                list(client.iter_products(select=select))
+                list(products(client, select=select))
 
 
 @contextmanager
@@ -431,7 +433,7 @@ class TestProcesses:
         first, second = (product["id"] for product in shop.products[:2])
 
         def find_often(client: HotmartClient, product: int) -> bool:
-            return all([one["id"] for one in client.iter_products(product_id=product)] == [product] for _ in range(50))
+            return all([one["id"] for one in products(client, product_id=product)] == [product] for _ in range(50))
 
         with client_of(shop) as client:
             assert find_often(client, first)
@@ -458,7 +460,7 @@ client = HotmartClient(HotmartConfig.from_fields(
 
 def work():
     time.sleep(1)
-    print(len(list(client.iter_products())))
+    print(len(list(products(client))))
 
 threading.Thread(target=work).start()
 """

@@ -30,6 +30,7 @@ from tests.integration.support import (
     assert_fails,
     client_of,
     lines_of,
+    products,
     write,
 )
 
@@ -315,10 +316,10 @@ class TestProducts:
         shop.faults.add(trouble.fault, page=page)
         with client_of(shop) as client:
             if trouble.once is None:
-                assert sorted(one["id"] for one in client.iter_products()) == [one["id"] for one in shop.products]
+                assert sorted(one["id"] for one in products(client)) == [one["id"] for one in shop.products]
             else:
                 with pytest.raises(trouble.once):
-                    list(client.iter_products())
+                    list(products(client))
         assert not shop.faults.pending
 
     @pytest.mark.parametrize("page", [2, 3])
@@ -326,4 +327,4 @@ class TestProducts:
         shop.faults.clear()
         shop.faults.add(Fault.not_object("{}"), page=page)
         with client_of(shop) as client:
-            assert sorted(one["id"] for one in client.iter_products()) == [one["id"] for one in shop.products]
+            assert sorted(one["id"] for one in products(client)) == [one["id"] for one in shop.products]

@@ -75,9 +75,9 @@ def listed(url: str, path: Path, **filters: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("quirk", ["order=date"])
 def test_a_million_participants_take_no_more_memory_than_ten_thousand(tmp_path: Path, quirk: str) -> None:
     with emulator("--sales", str(SALES), "--days", "365", "--rate-limit", str(NO_LIMIT), "--quirk", quirk) as url:
-        everything = {"transaction_status": "ALL", "end_date": NOW}
-        few = listed(url, tmp_path / "few.jsonl.gz", start_date="2026-03-11T00:00:00+00:00", **everything)
-        many = listed(url, tmp_path / "many.jsonl.gz", start_date="2025-03-15T12:00:00+00:00", **everything)
+        everything = {"transaction_status": "ALL", "sales_end_date": NOW}
+        few = listed(url, tmp_path / "few.jsonl.gz", sales_start_date="2026-03-11T00:00:00+00:00", **everything)
+        many = listed(url, tmp_path / "many.jsonl.gz", sales_start_date="2025-03-15T12:00:00+00:00", **everything)
     assert 8_000 < few["records"] < 15_000
     assert many["records"] > 960_000
     assert many["megabytes"] - few["megabytes"] < MOST_GROWTH

@@ -21,6 +21,7 @@ from tests.integration.support import (
     assert_exact,
     client_of,
     identities,
+    products,
     write,
 )
 
@@ -231,7 +232,7 @@ def test_a_row_that_moved_once_within_the_smallest_window_is_read_again(tmp_path
 
         hotmart.after_call = remove_one
         half = timedelta(seconds=30)
-        minute = {"start_date": moment - half, "end_date": moment + half}
+        minute = {"sales_start_date": moment - half, "sales_end_date": moment + half}
         write(client, tmp_path / "all.jsonl", transaction_status="COMPLETE", **minute)
         # Three pages, of which the later ones had shifted, and the same three once more.
         assert [call.page for call in hotmart.calls] == [1, 2, 3, 1, 2, 3]
@@ -257,7 +258,7 @@ class TestProducts:
     def test_a_product_that_vanishes_while_they_are_read_hides_no_other(self, products: int, place: int) -> None:
         with account(0, products=products) as hotmart, client_of(hotmart) as client:
             hotmart.after_call = after_calls(lambda: hotmart.products.pop(min(place, products - 1)) and None, times=1)
-            found = Counter(one["id"] for one in client.iter_products())
+            found = Counter(one["id"] for one in products(client))
             assert set(found.values()) == {1}
             assert {one["id"] for one in hotmart.products} <= set(found)
 
@@ -265,7 +266,7 @@ class TestProducts:
         with account(0, products=1_203) as hotmart, client_of(hotmart) as client:
             new = {**hotmart.products[0], "id": 1}
             hotmart.after_call = after_calls(lambda: hotmart.products.insert(0, new), times=1)
-            found = Counter(one["id"] for one in client.iter_products())
+            found = Counter(one["id"] for one in products(client))
             assert found == Counter(one["id"] for one in hotmart.products)
 
     def test_products_that_never_stand_still_are_an_error(self) -> None:
@@ -273,4 +274,4 @@ class TestProducts:
             numbers = count(1)
             hotmart.after_call = lambda _: hotmart.products.insert(0, {**hotmart.products[0], "id": next(numbers)})
             with pytest.raises(HotmartResponseError, match="moved during each of 5 readings"):
-                list(client.iter_products())
+                list(products(client))

@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hotmart.emulator import Clock, HotmartEmulator
-from airflow_provider_hotmart.operators.hotmart import HotmartListSalesParticipantsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 from airflow_provider_hotmart.storage import EXTRAS, DestinationError, RecordFile
 from tests.airflow.support import ROOT, connected, connection, execute, identities, small_hotmart
 from tests.stores.support import BUCKET, Store
