@@ -11,11 +11,11 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from airflow_provider_hotmart.emulator.account.generate import SPREADS
 from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET, HotmartEmulator
-from airflow_provider_hotmart.emulator.fault_specs import FaultSpec, fault_help, parse_fault
-from airflow_provider_hotmart.emulator.generate import SPREADS
 from airflow_provider_hotmart.emulator.quirks import MEANINGS, Quirks
+from airflow_provider_hotmart.emulator.service.fault_specs import FaultSpec, fault_help, parse_fault
 
 
 def parse_quirk(text: str) -> tuple[str, object]:

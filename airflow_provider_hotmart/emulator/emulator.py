@@ -12,20 +12,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_hotmart.api.enums import SaleStatus
-from airflow_provider_hotmart.emulator.answers import Answer, error_answer
-from airflow_provider_hotmart.emulator.calls import Call, CallLog
+from airflow_provider_hotmart.emulator.account.people import User
+from airflow_provider_hotmart.emulator.account.sale import Sale
+from airflow_provider_hotmart.emulator.account.truth import Identity, truth
+from airflow_provider_hotmart.emulator.account.world import World
 from airflow_provider_hotmart.emulator.clock import Clock
-from airflow_provider_hotmart.emulator.credentials import Credentials
-from airflow_provider_hotmart.emulator.endpoints import Endpoints
-from airflow_provider_hotmart.emulator.faults import DOCS_PATH, Delivery, Fault, Faults
-from airflow_provider_hotmart.emulator.limiter import MINUTE, Limiter, Standing
-from airflow_provider_hotmart.emulator.params import RequestError, page_asked
-from airflow_provider_hotmart.emulator.people import User
 from airflow_provider_hotmart.emulator.quirks import Quirks
-from airflow_provider_hotmart.emulator.sale import Sale
-from airflow_provider_hotmart.emulator.server import Reply, Server
-from airflow_provider_hotmart.emulator.truth import Identity, truth
-from airflow_provider_hotmart.emulator.world import World
+from airflow_provider_hotmart.emulator.service.answers import Answer, error_answer
+from airflow_provider_hotmart.emulator.service.calls import Call, CallLog
+from airflow_provider_hotmart.emulator.service.credentials import Credentials
+from airflow_provider_hotmart.emulator.service.endpoints import Endpoints
+from airflow_provider_hotmart.emulator.service.faults import DOCS_PATH, Delivery, Fault, Faults
+from airflow_provider_hotmart.emulator.service.limiter import MINUTE, Limiter, Standing
+from airflow_provider_hotmart.emulator.service.params import RequestError, page_asked
+from airflow_provider_hotmart.emulator.service.server import Reply, Server
 
 TOKEN_PATH = "/security/oauth/token"  # noqa: S105
 CLIENT_ID = "00000000-e5e5-4000-a000-000000000001"

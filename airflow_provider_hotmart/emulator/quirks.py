@@ -8,6 +8,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_type_hints
 
+from airflow_provider_hotmart.api.enums import SaleStatus
+
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         "date_filter": "date that start_date and end_date filter",
@@ -94,6 +96,11 @@ class Quirks:
         elif not any(value is choice or value == choice for choice in _CHOICES[name]):
             raise ValueError(f"{name} must be one of {_CHOICES[name]}, not {value!r}")
         super().__setattr__(name, value)
+
+    def sale_statuses(self) -> list[str]:
+        """The names of a sale's status that are not answered 400."""
+        refused = {"both": None, "protested": SaleStatus.DISPUTE, "dispute": SaleStatus.PROTESTED}[self.protested]
+        return [status.value for status in SaleStatus if status is not refused]
 
     @classmethod
     def choices(cls) -> dict[str, list[Any]]:

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_hotmart.api.errors import HotmartError
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator
-from airflow_provider_hotmart.emulator.answers import Answer
+from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 from tests.airflow.support import HAS_SUPERVISOR, AirflowRun, ThrowawayAirflow, connected, connection, small_hotmart
 from tests.airflow.versions import LINE

@@ -9,8 +9,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_hotmart.emulator.bodies import encode, laid_out, shuffled
 from airflow_provider_hotmart.emulator.quirks import Quirks
+from airflow_provider_hotmart.emulator.service.bodies import encode, laid_out, shuffled
 
 _TEXTS = {
     "unauthorized": "Full authentication is required to access this resource",

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
-from airflow_provider_hotmart.emulator.lives import Life
-from airflow_provider_hotmart.emulator.people import People, User
+from airflow_provider_hotmart.emulator.account.lives import Life
+from airflow_provider_hotmart.emulator.account.people import People, User
 
 _SOURCES = ("instagram", "google", "email", None, "youtube", None, None)
 

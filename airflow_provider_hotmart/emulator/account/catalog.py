@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus
-from airflow_provider_hotmart.emulator.lives import DAY
-from airflow_provider_hotmart.emulator.people import make_ucode
+from airflow_provider_hotmart.emulator.account.lives import DAY
+from airflow_provider_hotmart.emulator.account.people import make_ucode
 
 _SUBJECTS = (
     "Violão", "Confeitaria", "Inglês para Viagens", "Finanças sem Pânico", "Fotografia", "Meditação",

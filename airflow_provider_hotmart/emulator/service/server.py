@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
-from airflow_provider_hotmart.emulator.answers import Answer
-from airflow_provider_hotmart.emulator.calls import Call, Headers
-from airflow_provider_hotmart.emulator.faults import Delivery
+from airflow_provider_hotmart.emulator.service.answers import Answer
+from airflow_provider_hotmart.emulator.service.calls import Call, Headers
+from airflow_provider_hotmart.emulator.service.faults import Delivery
 
 _BACKLOG = 1024
 _LONGEST_LINE = 65_536

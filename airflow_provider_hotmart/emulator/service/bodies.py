@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_hotmart.emulator.sale import Sale
+from airflow_provider_hotmart.emulator.account.sale import Sale
 
 #: Sales whose text is kept; at about 1.3 kB each.
 KEPT = 50_000

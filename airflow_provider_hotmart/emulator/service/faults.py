@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
-from airflow_provider_hotmart.emulator.answers import Answer, Page, error_answer, page_token, read_page_token
 from airflow_provider_hotmart.emulator.quirks import Quirks
+from airflow_provider_hotmart.emulator.service.answers import Answer, Page, error_answer, page_token, read_page_token
 
 DOCS_PATH = "/docs/en/"
 _FIREWALL = (

@@ -13,14 +13,14 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
-from airflow_provider_hotmart.emulator.catalog import make_products
+from airflow_provider_hotmart.emulator.account.catalog import make_products
+from airflow_provider_hotmart.emulator.account.generate import AFFILIATES, SPREADS, make_sales, others, transaction_code
+from airflow_provider_hotmart.emulator.account.index import StatusIndex, sale_of
+from airflow_provider_hotmart.emulator.account.lives import DAY, PAID, Life, approval
+from airflow_provider_hotmart.emulator.account.people import People, User
+from airflow_provider_hotmart.emulator.account.sale import Cast, Sale
 from airflow_provider_hotmart.emulator.clock import Clock, epoch
-from airflow_provider_hotmart.emulator.generate import AFFILIATES, SPREADS, make_sales, others, transaction_code
-from airflow_provider_hotmart.emulator.index import StatusIndex, sale_of
-from airflow_provider_hotmart.emulator.lives import DAY, PAID, Life, approval
-from airflow_provider_hotmart.emulator.people import People, User
 from airflow_provider_hotmart.emulator.quirks import Quirks
-from airflow_provider_hotmart.emulator.sale import Cast, Sale
 
 _REMEMBERED_LISTINGS = 8
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ProductStatus
-from airflow_provider_hotmart.emulator import params as read
-from airflow_provider_hotmart.emulator.answers import Page, page_token
-from airflow_provider_hotmart.emulator.bodies import SaleTexts, encode, picked, sale_item, shuffled
-from airflow_provider_hotmart.emulator.params import Params, RequestError
-from airflow_provider_hotmart.emulator.world import SalesQuery, World
+from airflow_provider_hotmart.emulator.account.world import SalesQuery, World
+from airflow_provider_hotmart.emulator.service import params as read
+from airflow_provider_hotmart.emulator.service.answers import Page, page_token
+from airflow_provider_hotmart.emulator.service.bodies import SaleTexts, encode, picked, sale_item, shuffled
+from airflow_provider_hotmart.emulator.service.params import Params, RequestError
 
 _PAGING = ("max_results", "page_token", "select")
 _ROLES = ("PRODUCER", "COPRODUCER", "AFFILIATE")

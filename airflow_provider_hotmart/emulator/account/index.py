@@ -7,7 +7,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_hotmart.api.enums import SaleStatus
-from airflow_provider_hotmart.emulator.sale import Sale
+from airflow_provider_hotmart.emulator.account.sale import Sale
 
 # A key holds a date and a sale in one integer: half the memory of a pair, and it sorts by date.
 _SHIFT = 32

@@ -7,12 +7,12 @@ import hashlib
 import threading
 from urllib.parse import quote
 
-from airflow_provider_hotmart.emulator.answers import Answer, error_answer
-from airflow_provider_hotmart.emulator.bodies import encode, laid_out
-from airflow_provider_hotmart.emulator.calls import Call
+from airflow_provider_hotmart.emulator.account.people import make_ucode
 from airflow_provider_hotmart.emulator.clock import Clock
-from airflow_provider_hotmart.emulator.people import make_ucode
 from airflow_provider_hotmart.emulator.quirks import Quirks
+from airflow_provider_hotmart.emulator.service.answers import Answer, error_answer
+from airflow_provider_hotmart.emulator.service.bodies import encode, laid_out
+from airflow_provider_hotmart.emulator.service.calls import Call
 
 
 class Credentials:

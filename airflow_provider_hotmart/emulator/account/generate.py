@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
-from airflow_provider_hotmart.emulator.lives import DAY, STATES, Life, approval, life_line, life_through
-from airflow_provider_hotmart.emulator.sale import Cast, Sale
+from airflow_provider_hotmart.emulator.account.lives import DAY, STATES, Life, approval, life_line, life_through
+from airflow_provider_hotmart.emulator.account.sale import Cast, Sale
 
 AFFILIATES = 60
 COPRODUCERS_PER_PRODUCT = 3

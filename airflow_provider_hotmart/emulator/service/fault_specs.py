@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_hotmart.emulator.faults import ROW_EDITS, Fault
+from airflow_provider_hotmart.emulator.service.faults import ROW_EDITS, Fault
 
 
 @dataclass(frozen=True)

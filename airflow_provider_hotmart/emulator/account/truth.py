@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
+from airflow_provider_hotmart.emulator.account.sale import Sale
+from airflow_provider_hotmart.emulator.account.world import World, state_named
 from airflow_provider_hotmart.emulator.clock import epoch
-from airflow_provider_hotmart.emulator.params import accepted_statuses
-from airflow_provider_hotmart.emulator.sale import Sale
-from airflow_provider_hotmart.emulator.world import World, state_named
 
 #: Transaction, role, ucode (None: missing) and status of a participant.
 Identity = tuple[str, str, str | None, str]
@@ -38,7 +37,7 @@ def truth(
     now, quirks = world.clock.now(), world.quirks
     bounded = start is not None or end is not None
     approved_only = bounded and quirks.date_filter == "approval" and quirks.never_approved == "hidden"
-    wanted = _states(statuses, accepted_statuses(quirks))
+    wanted = _states(statuses, quirks.sale_statuses())
     low = float("-inf") if start is None else epoch(start)
     high = float("inf") if end is None else epoch(end)
     found: set[Identity] = set()

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from airflow_provider_hotmart.api.enums import SaleStatus
-from airflow_provider_hotmart.emulator.answers import read_page_token
-from airflow_provider_hotmart.emulator.lives import DAY
+from airflow_provider_hotmart.emulator.account.lives import DAY
 from airflow_provider_hotmart.emulator.quirks import Quirks
+from airflow_provider_hotmart.emulator.service.answers import read_page_token
 
 USUAL_ROWS = 50
 #: How far back or how long a window may be where the service limits it.
@@ -121,20 +121,10 @@ def statuses(params: Params, quirks: Quirks) -> frozenset[SaleStatus] | None:
         return None if "transaction" in params else USUAL_STATUSES
     found: set[SaleStatus] = set()
     for text in texts:
-        if text not in accepted_statuses(quirks):
+        if text not in quirks.sale_statuses():
             raise RequestError("invalid_parameter", f"Parameter transaction_status has an invalid value: {text}")
         found.add(SaleStatus.PROTESTED if text == SaleStatus.DISPUTE else SaleStatus(text))
     return frozenset(found)
-
-
-def accepted_statuses(quirks: Quirks) -> list[str]:
-    """
-    The names of statuses that are not answered 400.
-
-    :param quirks: which of PROTESTED and DISPUTE is one
-    """
-    refused = {"both": None, "protested": SaleStatus.DISPUTE, "dispute": SaleStatus.PROTESTED}[quirks.protested]
-    return [status.value for status in SaleStatus if status is not refused]
 
 
 def window(params: Params, quirks: Quirks, now: float) -> tuple[int | None, int | None]:
