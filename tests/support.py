@@ -1,10 +1,14 @@
-"""What several tests share: clocks that are turned by hand."""
+"""What several tests share: clocks that are turned by hand, and a server that says what it is told to."""
 
 from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from airflow_provider_hotmart.emulator.service.calls import Call
+from airflow_provider_hotmart.emulator.service.server import Reply, Server
 
 
 class FakeClock:
@@ -98,3 +102,19 @@ class SimulatedClock:
             return
         self._now, _, turn = heapq.heappop(self._sleepers)
         turn.release()
+
+
+@contextmanager
+def serving(reply: Callable[[Call], Reply]) -> Iterator[str]:
+    """
+    Serve HTTP on this machine.
+
+    :param reply: answers a call.
+    :return: base URL.
+    """
+    server = Server(reply)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()

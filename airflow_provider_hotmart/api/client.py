@@ -162,7 +162,15 @@ class Session:
         """Fetch in one of the threads."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.width, thread_name_prefix="hotmart")
-        return self._pool.submit(self.fetch, call)
+        try:
+            return self._pool.submit(self.fetch, call)
+        except RuntimeError:  # the main thread has ended, and no other thread is given work any more
+            future: Future[bytes] = Future()
+            try:
+                future.set_result(self.fetch(call))
+            except HotmartError as error:
+                future.set_exception(error)
+            return future
 
     def get(self, call: Call) -> Page:
         """

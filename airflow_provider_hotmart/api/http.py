@@ -84,9 +84,14 @@ class HttpSession:
             ) as response:
                 body = _body(response.raw, response.headers, url)
                 return Response(response.status_code, response.headers, body)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException) as problem:
-            failure: HotmartTransportError = _error_of(problem, url)
-        except (OSError, UnicodeError, zlib.error) as problem:
+        except (
+            OSError,  # of requests too
+            EOFError,
+            UnicodeError,
+            zlib.error,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+        ) as problem:
             failure = _error_of(problem, url)
         # Outside the handler, so that the original, whose text holds the whole query, is not chained to it.
         raise failure
@@ -228,9 +233,11 @@ def _error_of(problem: BaseException, url: str) -> HotmartTransportError:
         return HotmartTransportError(
             f"{where} timed out: run it again later, or raise timeout in the connection", path=path
         )
-    reason = "refused" if "ConnectionRefused" in names else "lost" if "Reset" in names else "failed"
+    reason = "failed"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         reason = "refused"
+    elif any(isinstance(cause, ConnectionError) for cause in causes):
+        reason = "lost"
     return HotmartTransportError(f"Connection to {where} {reason}: check the network and try again", path=path)
 
 

@@ -182,7 +182,7 @@ class Pagination:
             keys = Counter(identity(self._endpoint, row) for row in page.rows)
             clean = not (found.keys & keys)
             found.keys += keys
-            found.filled += bool(page.rows)
+            found.is_one_answer = found.keys.total() == len(page.rows)
             file.writelines(bytes(row) + b"\n" for row in page.rows)
             if not clean:
                 return None  # what comes twice has moved, and another may have been skipped
@@ -210,12 +210,8 @@ class _Reading:
 
     def __init__(self) -> None:
         self.keys: Counter[Hashable] = Counter()
-        self.filled = 0
-
-    @property
-    def is_one_answer(self) -> bool:
-        """Whether all rows came on one page."""
-        return self.filled <= 1
+        #: Whether all rows came on the last page.
+        self.is_one_answer = True
 
 
 def _is_complete(page: Page) -> bool:

@@ -35,6 +35,8 @@ from airflow_provider_hotmart.api.http import Response
 MAX_DESCRIPTION = 300
 #: A number whose exponent has three digits and more, outside of text: it may be beyond range.
 _LARGE_EXPONENT = re.compile(rb"e[+-]?[0-9]{3,}[,}\]\s]|E[+-]?[0-9]{3,}[,}\]\s]")
+#: Hotmart's names of errors; anything else may be a sentence, and echo what was asked for.
+_ERROR_CODE = re.compile("[a-z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,11 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items") -> Page:
     :raises HotmartNotJsonError: when it is not JSON.
     :raises HotmartResponseError: when it is JSON of another form than promised.
     """
-    if rows_key is None or rows_key == "[]":
-        body, rows_key = (b"[" + body + b"]" if rows_key is None else body), "[]"
+    is_row = rows_key is None
+    if rows_key is None:
+        body, rows_key = b"[" + body + b"]", "[]"
+    if body.lstrip()[:1] != (b"[" if rows_key == "[]" else b"{"):
+        raise _not_json_error(body, path)
     if b"\n" in body or b"\r" in body:
         body = _compacted(body)
     try:
@@ -99,8 +104,10 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items") -> Page:
             msgspec.json.decode(body)
     except msgspec.ValidationError as problem:
         _refuse_form(str(problem), path)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         page = _parse_unusual(body, path, rows_key)
+    if is_row and len(page.rows or ()) != 1:
+        _refuse_form("it is not one object", path)
     for row in page.rows or ():
         if bytes(memoryview(row)[:1]) != b"{":
             _refuse_form("a row is no object", path)
@@ -124,7 +131,7 @@ def parse_object(body: bytes, path: str) -> Any:
     """
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_with_json(body, path)
 
 
@@ -132,7 +139,7 @@ def _compacted(body: bytes) -> bytes:
     """Write a body without line breaks, so that a row fits on a line; what is no JSON stays."""
     try:
         return msgspec.json.format(body, indent=-1)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return body
 
 
@@ -145,7 +152,7 @@ def _parse_unusual(body: bytes, path: str, rows_key: str) -> _Body:
         page = msgspec.convert(content, dict[str, Any])
         rows = msgspec.convert(page.get(rows_key), list[Any] | None)
         info = msgspec.convert(page.get("page_info"), _PageInfo | None)
-    except msgspec.ValidationError as problem:
+    except (msgspec.ValidationError, UnicodeError) as problem:
         _refuse_form(str(problem), path)
     return _Body(None if rows is None else [_escaped(row) for row in rows], info)
 
@@ -162,14 +169,18 @@ def _decode_with_json(body: bytes, path: str) -> Any:
         pass
     else:
         return content
-    if not body.strip():
-        looks = "an empty body"
-    elif body.lstrip()[:1] == b"<":
+    raise _not_json_error(body, path)
+
+
+def _not_json_error(body: bytes, path: str, status: int | None = None) -> HotmartNotJsonError:
+    """Say what a firewall, a proxy or a maintenance page sent in place of Hotmart's JSON."""
+    looks = "an empty body" if not body.strip() else "something else"
+    if body.lstrip()[:1] == b"<":
         looks = "an HTML page (a firewall or a maintenance notice)"
-    else:
-        looks = "something that is no valid JSON"
-    raise HotmartNotJsonError(
-        f"Hotmart answered with {looks}: run it again, and check host and proxy if it stays", path=path
+    return HotmartNotJsonError(
+        f"Hotmart answered with {looks} in place of its JSON: run it again, and check host and proxy if it stays",
+        status=status,
+        path=path,
     )
 
 
@@ -193,27 +204,15 @@ def error_of(
     looks_like_json = first in (b"{", b"[")
     if status == 200 and looks_like_json:
         return None
-    if first == b"<" or (status == 200 and not looks_like_json):
-        return _not_json(response, path, now)
+    if not looks_like_json and (first or status == 200):
+        if status != 429 and status < 500:
+            return _not_json_error(body, path, status)
+        body = b""
     error, description = _said(body, list(secrets))
     if personal:
         description = None
+        error = error if error and _ERROR_CODE.fullmatch(error) else None
     return _error(status, path, error, description, retry_after(response.headers, now))
-
-
-def _not_json(response: Response, path: str, now: float) -> HotmartError:
-    """What a firewall, a proxy or a maintenance page stands for."""
-    status = response.status
-    if status == 429 or status >= 500:
-        return _error(status, path, None, None, retry_after(response.headers, now))
-    looks = "an empty body" if not response.body.strip() else "no JSON"
-    if response.body.lstrip()[:1] == b"<":
-        looks = "an HTML page (a firewall or a maintenance notice)"
-    return HotmartNotJsonError(
-        f"Hotmart answered with {looks} in place of its JSON: run it again, and check host and proxy if it stays",
-        status=status,
-        path=path,
-    )
 
 
 def _error(status: int, path: str, error: str | None, description: str | None, wait: float | None) -> HotmartError:

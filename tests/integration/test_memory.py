@@ -26,16 +26,19 @@ import json, re, sys
 from pathlib import Path
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.queries import ParticipantsQuery
-from airflow_provider_hotmart.storage import RecordFile, json_lines
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.rows import json_lines
+from airflow_provider_hotmart.storage import RecordFile
 
 url, path, filters = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 config = HotmartConfig.from_fields(login=sys.argv[4], password=sys.argv[5], host=url)
 client = HotmartClient(config)
-listing = client.list_sales_participants(ParticipantsQuery.build(now=client.clock.time(), **filters), json_lines)
+listing = Listing(client, build_query(SALES_PARTICIPANTS, now=client.clock.time(), **filters))
 with RecordFile(path).writing() as writer:
     for batch in listing:
-        writer.write(batch.data, batch.count)
+        writer.write(json_lines(batch), len(batch))
 status = Path("/proc/self/status").read_text()
 print(json.dumps({
     "records": writer.result.records,

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_hotmart.api import enums
 from airflow_provider_hotmart.api.enums import ALIASES, MOVES, MOVES_BACK, PORTUGUESE, SaleStatus, ranks
-from airflow_provider_hotmart.emulator import lives
+from airflow_provider_hotmart.emulator.account import lives
 
 RANK = {status: number for number, rank in enumerate(ranks()) for status in rank}
 Move = tuple[SaleStatus, SaleStatus]

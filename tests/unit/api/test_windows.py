@@ -74,7 +74,8 @@ def test_a_window_is_sent_as_milliseconds_one_before_each_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "bounds"), [(Window(0, 60), ("0", "59999")), (Window(-60, 0), ("0", "0")), (Window(-9, 9), ("0", "8999"))]
+    ("window", "bounds"),
+    [(Window(0, 60), ("0", "59999")), (Window(-60, 0), ("0", "0")), (Window(-9, 9), ("0", "8999"))],
 )
 def test_no_millisecond_before_the_epoch_is_ever_sent(window: Window, bounds: tuple[str, str]) -> None:
     assert window.bounds() == bounds
