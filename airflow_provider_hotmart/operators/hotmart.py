@@ -97,12 +97,13 @@ class _HotmartListOperator(BaseOperator):
         return limit
 
     def _to_file(self) -> dict[str, Any]:
-        from airflow_provider_hotmart.storage import RecordFile, json_lines
+        from airflow_provider_hotmart.api import codec
+        from airflow_provider_hotmart.storage import RecordFile
 
         client = self.hook.get_conn()
         query = self._prepare(client)
         file = RecordFile(self.destination, self.destination_conn_id)
-        listing = self._listing(client, query, json_lines)
+        listing = self._listing(client, query, codec.lines)
         with file.writing() as writer:
             for batch in listing:
                 writer.write(batch.data, batch.count)

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
+from airflow_provider_hotmart.storage import StorageError
 
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartPermissionError, HotmartServerError
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
-from airflow_provider_hotmart.ledger import FileLedger, LedgerError, Owner
 from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
 from airflow_provider_hotmart.triggers import hotmart as triggers
 from airflow_provider_hotmart.triggers.hotmart import (
@@ -117,7 +118,7 @@ def test_a_connection_that_is_not_there_ends_the_wait_for_good() -> None:
         (AirflowNotFoundException("no such connection"), True),
         (HotmartPermissionError("no right"), True),
         (HotmartServerError("down"), False),
-        (LedgerError("in use", permanent=False), False),
+        (StorageError("in use", permanent=False), False),
         # Airflow's API server may be away for a while.
         (ConnectionError("refused"), False),
         (TimeoutError(), False),
@@ -342,7 +343,7 @@ def test_what_cannot_be_recorded_yet_is_recorded_later(
         await trigger.cleanup()
 
     asyncio.run(watch())
-    assert "What was reported is not recorded yet: LedgerError" in caplog.text
+    assert "What was reported is not recorded yet: StorageError" in caplog.text
 
 
 @needs_watchers

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_hotmart.api import codec
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.listing import ParticipantsListing
 from airflow_provider_hotmart.api.queries import ParticipantsQuery
 from airflow_provider_hotmart.emulator import Clock, HotmartEmulator
-from airflow_provider_hotmart.storage import RecordFile, json_lines
+from airflow_provider_hotmart.storage import RecordFile
 
 NOW = datetime(2026, 3, 15, 12, 0, 20, tzinfo=UTC)
 YEAR = {"start_date": NOW - timedelta(days=365), "end_date": NOW}
@@ -97,7 +98,7 @@ def client_of(
 def write(client: HotmartClient, path: Path, **filters: Any) -> ParticipantsListing[bytes]:
     """List sales participants into a file as the operator does; return the listing when it is done."""
     query = ParticipantsQuery.build(now=client.clock.time(), **filters)
-    listing = client.list_sales_participants(query, json_lines)
+    listing = client.list_sales_participants(query, codec.lines)
     with RecordFile(path).writing() as writer:
         for batch in listing:
             writer.write(batch.data, batch.count)

@@ -27,12 +27,13 @@ from pathlib import Path
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.queries import ParticipantsQuery
-from airflow_provider_hotmart.storage import RecordFile, json_lines
+from airflow_provider_hotmart.api import codec
+from airflow_provider_hotmart.storage import RecordFile
 
 url, path, filters = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 config = HotmartConfig.from_fields(login=sys.argv[4], password=sys.argv[5], host=url)
 client = HotmartClient(config)
-listing = client.list_sales_participants(ParticipantsQuery.build(now=client.clock.time(), **filters), json_lines)
+listing = client.list_sales_participants(ParticipantsQuery.build(now=client.clock.time(), **filters), codec.lines)
 with RecordFile(path).writing() as writer:
     for batch in listing:
         writer.write(batch.data, batch.count)

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-
 from airflow_provider_hotmart.ledger import FORMAT, STALE_LOCK, VERSION, FileLedger, LedgerError, Owner
+
 from tests.stores.support import Store
 
 NOW = 1_790_000_000.0

@@ -12,9 +12,9 @@ from typing import Any
 
 import fsspec
 import pytest
+from airflow_provider_hotmart.ledger import FileLedger, LedgerError, NoLedger, Owner, XComLedger, pack, unpack
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_hotmart.ledger import FileLedger, LedgerError, NoLedger, Owner, XComLedger, pack, unpack
 from tests.airflow.versions import attach
 from tests.airflow.watching import TaskRun, XComs
 
