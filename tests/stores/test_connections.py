@@ -156,8 +156,6 @@ def is_installed(module: str) -> bool:
 
 @pytest.mark.parametrize("scheme", sorted(scheme for scheme in EXTRAS if not is_installed(PROVIDERS[EXTRAS[scheme]])))
 def test_a_store_whose_provider_is_missing_says_which_extra_brings_it(scheme: str) -> None:
-    with pytest.raises(
-        StorageError, match=rf"pip install 'airflow-provider-hotmart\[{EXTRAS[scheme]}\]'"
-    ) as caught:
+    with pytest.raises(StorageError, match=rf"pip install 'airflow-provider-hotmart\[{EXTRAS[scheme]}\]'") as caught:
         RecordFile(f"{scheme}://bucket/sales.jsonl")
     assert caught.value.permanent

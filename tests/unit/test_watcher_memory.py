@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow_provider_hotmart.storage import StorageError
 
+from airflow_provider_hotmart.storage import StorageError
 from airflow_provider_hotmart.watcher_memory import LARGEST_PART, AssetMemory, ProcessMemory
 from airflow_provider_hotmart.watching.ledgers import Owner
 
