@@ -226,12 +226,12 @@ def ledger(job: Job) -> Work:
     import time
     from datetime import timedelta
 
-    from airflow_provider_hotmart.ledger import FileLedger, Owner
+    from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
 
     now, each = time.time(), job["entries"] // job["looks"]
 
     def of(run: str) -> FileLedger:
-        return FileLedger(Owner(b"scopeabc", run, timedelta(days=7)), job["path"])
+        return FileLedger(Owner(b"scopeabc", Run("dag", "task", run), timedelta(days=7)), job["path"])
 
     def digests(look: int) -> list[int]:
         # Spread over all eight bytes, as digests are.

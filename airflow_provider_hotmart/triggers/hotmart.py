@@ -26,9 +26,9 @@ from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import Window, iso
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
-from airflow_provider_hotmart.ledger import FileLedger, Memory, Owner
 from airflow_provider_hotmart.watch import NOW, Watch, as_scalar, digest_of_all
 from airflow_provider_hotmart.watcher_memory import AssetMemory, FileMemory, ProcessMemory, WatcherMemory
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Memory, Owner
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer

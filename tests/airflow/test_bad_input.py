@@ -71,13 +71,16 @@ FILTERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unreadable list": ({"transaction": "[HP1, 'HP2']"}, ("transaction is \"[HP1, 'HP2']\"", "not readable as one")),
     "unknown suffix": (
         {"destination": "file:///tmp/hotmart/sales.csv"},
-        ("'file:///tmp/hotmart/sales.csv'", "use one of .jsonl, .jsonl.gz"),
+        ("'file:///tmp/hotmart/sales.csv'", "end it in .jsonl, .jsonl.gz"),
     ),
-    "no file name": ({"destination": "file:///tmp/hotmart/.jsonl"}, ("'file:///tmp/hotmart/.jsonl'", "use one of")),
-    "empty destination": ({"destination": ""}, ("destination ''", "use one of")),
+    "no file name": (
+        {"destination": "file:///tmp/hotmart/.jsonl"},
+        ("'file:///tmp/hotmart/.jsonl'", "end it in .jsonl"),
+    ),
+    "empty destination": ({"destination": ""}, ("destination is ''", "name a file by its absolute path or its URL")),
     "unknown store": (
         {"destination": "nowhere://bucket/sales.jsonl"},
-        ("'nowhere://bucket/sales.jsonl' cannot be written",),
+        ("'nowhere://bucket/sales.jsonl' cannot be used",),
     ),
     "limit that is no number": (
         {"max_xcom_records": "many"},
@@ -185,7 +188,7 @@ def test_an_unwritable_destination_is_told_before_the_first_call(
         (tmp_path / "sales.jsonl").mkdir()
     url = (tmp_path / blocked).as_uri()
     told = failure(hotmart, HotmartListSalesParticipantsOperator(task_id="bad", destination=url))
-    assert f"destination {url!r} cannot be written" in told
+    assert f"destination {url!r} cannot be used" in told
     assert "check the path and its permissions" in told
     assert hotmart.calls == []
     assert hotmart.token_calls == []
