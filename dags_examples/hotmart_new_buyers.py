@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 
-from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 
 FOLDER = "{{ var.value.get('hotmart_destination', 'file:///tmp/hotmart') }}"
 

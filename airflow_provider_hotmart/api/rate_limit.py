@@ -139,6 +139,12 @@ class CallBudget:
         with self._lock:
             return max(0, int(self._left))
 
+    @property
+    def limit(self) -> int:
+        """Calls a minute that may be made at most, as far as known."""
+        own = WINDOW / self._own_interval if self._own_interval else self._limit
+        return int(min(self._limit, own))
+
     def _enqueue(self, listing: int) -> tuple[float, int]:
         with self._lock:
             # Fair queueing: a listing's next call is due one turn after its last, and never in the past.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_hotmart.failing import check_rendered, fail_without_retry, given
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
@@ -65,8 +67,7 @@ class HotmartListOperator(BaseOperator):
         self.destination_conn_id = destination_conn_id
         self.max_xcom_records = max_xcom_records
         self.timezone = timezone
-        # What is written in the DAG and renders to None must not select everything.
-        self._given = [name for name in self.template_fields if getattr(self, name) is not None]
+        self._given = given(self)
 
     @cached_property
     def hook(self) -> HotmartHook:
@@ -84,14 +85,9 @@ class HotmartListOperator(BaseOperator):
         """
         from airflow_provider_hotmart.api.errors import HotmartStoppedError
         from airflow_provider_hotmart.api.listing import Listing
-        from airflow_provider_hotmart.failing import fail_without_retry
 
         with fail_without_retry():
-            for name in self._given:
-                if getattr(self, name) is None:
-                    raise AirflowFailException(
-                        f"{name} is written in the DAG and renders to None: correct its template"
-                    )
+            check_rendered(self, self._given)
             client = self.hook.get_conn()
             query = self._query(client)
             listing = self._listing = Listing(client, query)

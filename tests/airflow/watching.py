@@ -17,8 +17,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_hotmart.emulator import HotmartEmulator, Sale
-from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
-from airflow_provider_hotmart.triggers.hotmart import HotmartSalesParticipantsEventTrigger
+from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
+from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
 from tests.airflow.versions import AirflowRescheduleException, ExecutorSafeguard
 
 #: Where the clock stands when a test begins.
@@ -91,6 +91,40 @@ class TaskRun:
     @property
     def context(self) -> dict[str, Any]:
         return {"ti": self, "dag_run": SimpleNamespace(start_date=datetime.now(UTC))}
+
+
+class DiedError(Exception):
+    """The triggerer was killed."""
+
+
+class AssetState(dict[str, str]):
+    """
+    Stands for the state that Airflow keeps of one asset.
+
+    :param lasts: so many changes come through before the triggerer dies.
+    """
+
+    def __init__(self, lasts: int = 1_000_000) -> None:
+        super().__init__()
+        self.lasts = lasts
+
+    async def aget(self, key: str) -> Any:
+        await asyncio.sleep(0)
+        return json.loads(self[key]) if key in self else None
+
+    async def aset(self, key: str, value: Any) -> None:
+        await self._live()
+        self[key] = json.dumps(value)
+
+    async def adelete(self, key: str) -> None:
+        await self._live()
+        self.pop(key, None)
+
+    async def _live(self) -> None:
+        await asyncio.sleep(0)
+        self.lasts -= 1
+        if self.lasts < 0:
+            raise DiedError
 
 
 @contextmanager

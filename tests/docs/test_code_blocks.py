@@ -165,15 +165,15 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     """One of everything that the pages show, as it really comes."""
     from airflow_provider_hotmart.api.client import HotmartClient
     from airflow_provider_hotmart.api.config import HotmartConfig
-    from airflow_provider_hotmart.triggers.hotmart import _payload, take_snapshot
-    from airflow_provider_hotmart.watch import Watch
+    from airflow_provider_hotmart.watching.snapshot import Snapshot
+    from airflow_provider_hotmart.watching.watch import Watch
 
     folder = tmp_path_factory.mktemp("real").as_uri()
     dag = f"""
         from datetime import UTC, datetime
         from airflow.providers.common.compat.sdk import DAG
         from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
-        from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+        from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 
         with DAG("real", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
             HotmartListSalesParticipantsOperator(task_id="manifest", destination="{folder}/a.jsonl")
@@ -187,13 +187,15 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
         # Some field is missing of everybody; together they have them all.
         address = {**record.get("user", {}).get("address", {}), **(one["user"].get("address") or {})}
         record = {**one, "user": {**record.get("user", {}), **one["user"], "address": address}}
-    snapshot = take_snapshot(Watch("hotmart_default"), client)
+    watch = Watch("hotmart_default")
+    window = watch.window(client.clock.time(), None)
+    snapshot = Snapshot.take(watch, window, watch.listing(client, window))
     return {
         "record": record,
         "product": next(client.iter_products()),
         "manifest": run.task("manifest").xcom,
         "found with a file": run.task("found").xcom,
-        "event": _payload(snapshot.window, [(sale, sale.unknown(set())) for sale in snapshot.sales]),
+        "event": snapshot.news([]).events[0],
     }
 
 
