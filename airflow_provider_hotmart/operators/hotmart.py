@@ -59,7 +59,7 @@ class _HotmartListOperator(BaseOperator):
         with failing_for_good():
             if self.destination is None:
                 return self._to_xcom()
-            return self._to_file()
+            return self._to_file(context)
 
     def _prepare(self, client: HotmartClient) -> Any:
         raise NotImplementedError
@@ -96,17 +96,21 @@ class _HotmartListOperator(BaseOperator):
             )
         return limit
 
-    def _to_file(self) -> dict[str, Any]:
+    def _to_file(self, context: Context) -> dict[str, Any]:
         from airflow_provider_hotmart.api import codec
         from airflow_provider_hotmart.storage import RecordFile
+        from airflow_provider_hotmart.storage.claims import claim_destination
 
         client = self.hook.get_conn()
         query = self._prepare(client)
         file = RecordFile(self.destination, self.destination_conn_id)
+        ti = context.get("ti")
+        claim_destination(ti, file)
         listing = self._listing(client, query, codec.lines)
         with file.writing() as writer:
             for batch in listing:
                 writer.write(batch.data, batch.count)
+            claim_destination(ti, file)
         written = writer.result
         facts = (written.records, written.bytes, written.path, listing.calls)
         self.log.info("Wrote %d records (%d bytes) to %s with %d calls", *facts)
