@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,42 +100,46 @@ class Instance:
     Stands for an instance of a mapped task.
 
     :param xcoms: of all instances, by map index.
+    :param after_pull: called after the first pull.
     """
 
     task_id = "products"
 
-    def __init__(self, xcoms: dict[int, Any], map_index: int) -> None:
+    def __init__(self, xcoms: dict[int, Any], map_index: int, after_pull: Any = None) -> None:
         self.xcoms = xcoms
         self.map_index = map_index
+        self.after_pull = after_pull
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[self.map_index] = value
 
     def xcom_pull(self, task_ids: list[str], key: str) -> list[Any]:
-        return list(self.xcoms.values())
+        found = list(self.xcoms.values())
+        if self.after_pull is not None:
+            after_pull, self.after_pull = self.after_pull, None
+            after_pull()
+        return found
 
 
 def test_of_two_instances_at_the_same_moment_one_at_least_finds_out(tmp_path: Path) -> None:
-    for _ in range(50):
-        xcoms: dict[int, Any] = {}
-        start = threading.Barrier(2)
-        written: list[int] = []
+    xcoms: dict[int, Any] = {}
+    # Each has looked before the other has said what it writes.
+    looked = threading.Barrier(2)
+    written: list[int] = []
 
-        def write(number: int, xcoms: dict[int, Any] = xcoms, start: Any = start, written: Any = written) -> None:
-            file = RecordFile(tmp_path / "sales.jsonl")
-            start.wait()
-            try:
-                claim_destination(Instance(xcoms, number), file)
-            except StorageError:
-                return
+    def write(number: int) -> None:
+        file = RecordFile(tmp_path / "sales.jsonl")
+        with suppress(StorageError):
+            claim_destination(Instance(xcoms, number, looked.wait), file)
             written.append(number)
 
-        threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(written) <= 1
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(written) <= 1
+    assert looked.n_waiting == 0
 
 
 def test_an_instance_that_gives_way_is_in_nobodys_way(tmp_path: Path) -> None:
