@@ -93,7 +93,9 @@ class HotmartListOperator(BaseOperator):
             listing = self._listing = Listing(client, query)
             if self._killed:
                 listing.stop()
-            result = self._to_xcom(listing) if self.destination is None else self._to_file(client, query, listing)
+            result = (
+                self._to_xcom(listing) if self.destination is None else self._to_file(context, client, query, listing)
+            )
             if self._killed:
                 raise HotmartStoppedError("The task was stopped")
             return result
@@ -140,14 +142,18 @@ class HotmartListOperator(BaseOperator):
             )
         return limit
 
-    def _to_file(self, client: HotmartClient, query: Query, listing: Listing) -> dict[str, Any]:
+    def _to_file(self, context: Context, client: HotmartClient, query: Query, listing: Listing) -> dict[str, Any]:
         from airflow_provider_hotmart.api.rows import json_lines
         from airflow_provider_hotmart.storage import RecordFile
+        from airflow_provider_hotmart.storage.claims import claim_destination
 
         file = RecordFile(self.destination, self.destination_conn_id)
+        ti = context.get("ti")
+        claim_destination(ti, file)
         with file.writing() as writer:
             for batch in listing:
                 writer.write(json_lines(batch), len(batch))
+            claim_destination(ti, file)
         written = writer.result
         facts = (written.records, written.bytes, written.path, listing.calls)
         self.log.info("Wrote %d records (%d bytes) to %s with %d calls", *facts)

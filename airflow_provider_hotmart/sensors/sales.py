@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -274,15 +274,20 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         """Look once; when enough are new, write them out, and remember them."""
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
         from airflow_provider_hotmart.storage import RecordFile
+        from airflow_provider_hotmart.storage.claims import claim_destination
+        from airflow_provider_hotmart.watching.outcomes import outcomes
         from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, plain, warn_of_cost
 
         if not isinstance(self.min_new, int) or isinstance(self.min_new, bool) or self.min_new < 1:
             raise HotmartInvalidRequestError(f"min_new is {self.min_new!r}, expected a whole number of at least 1")
+        ti = context["ti"]
         client = self.hook.get_conn()
         now = client.clock.time()
-        ledger = self._open_ledger(context)
+        ledger = self._open_ledger(ti)
         file = None if self.destination is None else RecordFile(self.destination, self.destination_conn_id)
-        memory = ledger.load(now)
+        claim = partial(claim_destination, ti, file) if file else list
+        claim()
+        memory = ledger.load(now, partial(outcomes, ti))
         since = self.watch.begin(memory.since, _started(context, now))
         begun = since if self.since == NOW else None
         window = self.watch.window(now, since)
@@ -303,6 +308,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                         writing.write(record)
                 if len(new) < self.min_new:
                     raise _TooFewError
+                claim()
                 # Before anything is published: what nobody can record must not be seen.
                 reservation = until_recorded.enter_context(ledger.reserve(now))
             self.log.info("%d new of %d in %s", len(new), len(seen), window)
@@ -325,7 +331,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             self._check_running()
             if self.do_xcom_push:
                 # Before the ledger: a crash between the two must repeat, not lose.
-                context["ti"].xcom_push(key="return_value", value=look.value)
+                ti.xcom_push(key="return_value", value=look.value)
             reservation.record(new, begun)
         self._check_running()
         return look
@@ -345,10 +351,9 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             )
             selection.check()
 
-    def _open_ledger(self, context: Context) -> Ledger:
+    def _open_ledger(self, ti: Any) -> Ledger:
         from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger
 
-        ti = context["ti"]
         owner = Owner(self.watch.scope, Run.of(ti), self.lookback)
         if self.ledger is None:
             return NoLedger()

@@ -266,3 +266,19 @@ def test_a_signal_handler_may_stop_the_very_thread_that_writes(tmp_path: Path) -
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_while_the_disk_is_waited_for_is_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "sales.jsonl", b"{}\n", 1)
+    file = RecordFile(tmp_path / "sales.jsonl")
+    fsync = os.fsync
+
+    def fsync_and_stop(descriptor: int) -> None:
+        fsync(descriptor)
+        file.stop()
+
+    monkeypatch.setattr(os, "fsync", fsync_and_stop)
+    with pytest.raises(StorageError, match="the task was stopped"), file.writing() as writer:
+        writer.write(LINES, 1000)
+    assert (tmp_path / "sales.jsonl").read_bytes() == b"{}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["sales.jsonl"]
