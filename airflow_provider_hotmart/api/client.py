@@ -105,16 +105,17 @@ class HotmartClient:
         query = ParticipantsQuery.build(now=self.clock.time(), **filters)
         yield from as_records(ParticipantsListing, self, query)
 
-    def check(self) -> None:
+    def check(self) -> bool:
         """
         Get a new token and read one product, to see that the credential works.
 
+        :return: whether there is a product.
         :raises HotmartError: of the kind that tells what is wrong.
         """
         token = self._fetch_token()
         self._announce(token.value)
         self._tokens.replace(token.value, lambda: token)
-        self.fetch(PRODUCTS.path, {"max_results": "1"}, lambda body: body)
+        return bool(self.fetch(PRODUCTS.path, {"max_results": "1"}, lambda body: body.get("items")))
 
     def log_in(self) -> None:
         """Make sure that there is a token."""
