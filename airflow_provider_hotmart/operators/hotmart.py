@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 class _HotmartListOperator(BaseOperator):
     """What the operators that list share: where the records go."""
 
-    template_fields: Sequence[str] = ("hotmart_conn_id", "destination", "destination_conn_id", "max_xcom_records")
+    template_fields: Sequence[str] = (
+        "hotmart_conn_id",
+        "destination",
+        "destination_conn_id",
+        "max_xcom_records",
+        "timezone",
+    )
     ui_color = "#ffe3d3"
     #: Below the base URL, for lineage.
     path = ""
@@ -32,9 +39,11 @@ class _HotmartListOperator(BaseOperator):
         destination: str | ObjectStoragePath | None = None,
         destination_conn_id: str | None = None,
         max_xcom_records: int = 1000,
+        timezone: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.timezone = timezone
         self.hotmart_conn_id = hotmart_conn_id
         self.destination = destination
         self.destination_conn_id = destination_conn_id
@@ -148,6 +157,7 @@ class HotmartListProductsOperator(_HotmartListOperator):
         ``.jsonl.gz`` (templated).
     :param destination_conn_id: the connection of the object store (templated).
     :param max_xcom_records: without a destination, more records than this are an error (templated).
+    :param timezone: of dates that name none; None: the connection's (templated).
     :raises AirflowFailException: where retrying cannot help: a wrong filter, credential or destination.
     :raises HotmartError: for everything else; the file that was there before is then untouched.
     """
@@ -210,9 +220,9 @@ class HotmartListSalesParticipantsOperator(_HotmartListOperator):
     :param transaction_status: one status or several, or ``"ALL"`` (templated). None means APPROVED and COMPLETE,
         or, with ``transaction``, whatever status the sale has.
     :param sales_start_date: Hotmart's ``start_date``, the first moment: ISO 8601 text, ``datetime`` or ``date``;
-        without a zone it means UTC (templated). None: 30 days before the end. Not called ``start_date``, because
-        every Airflow task has a ``start_date`` of its own, which the DAG fills in; written out for a single task,
-        ``start_date`` is taken as this filter.
+        without a zone it is in ``timezone`` (templated). None: 30 days before the end. Not called ``start_date``,
+        because every Airflow task has a ``start_date`` of its own, which the DAG fills in; written out for a single
+        task, ``start_date`` is taken as this filter.
     :param sales_end_date: Hotmart's ``end_date``, the first moment that no longer counts (templated). None: now.
     :param product_id: one product ID or several (templated).
     :param buyer_email: the buyer's e-mail address (templated).
@@ -227,6 +237,7 @@ class HotmartListSalesParticipantsOperator(_HotmartListOperator):
         ``.jsonl.gz`` (templated).
     :param destination_conn_id: the connection of the object store (templated).
     :param max_xcom_records: without a destination, more records than this are an error (templated).
+    :param timezone: of dates that name none; None: the connection's (templated).
     :raises AirflowFailException: where retrying cannot help: a wrong filter, credential or destination.
     :raises HotmartError: for everything else; the file that was there before is then untouched.
     """
@@ -287,10 +298,15 @@ class HotmartListSalesParticipantsOperator(_HotmartListOperator):
         self.select = select
 
     def _prepare(self, client: HotmartClient) -> Any:
+        from airflow_provider_hotmart.api.dates import parse_datetime
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
         from airflow_provider_hotmart.api.queries import ParticipantsQuery
 
         filters = {self.hook_names.get(name, name): getattr(self, name) for name in self.filters}
+        for name, hook_name in self.hook_names.items():
+            if filters[hook_name] is not None:
+                seconds = parse_datetime(filters[hook_name], name, self.timezone or client.config.timezone)
+                filters[hook_name] = datetime.fromtimestamp(seconds, UTC)
         try:
             return ParticipantsQuery.build(now=client.clock.time(), **filters)
         except HotmartInvalidRequestError as error:
