@@ -63,6 +63,12 @@ class Listing:
         """Calls sent so far, repeated ones included."""
         return self._session.calls
 
+    @property
+    def described(self) -> str:
+        """The window that is listed, as the end of a sentence; empty where there is none."""
+        window = self._query.window
+        return "" if window is None else f", {self._query.endpoint.noun} of {window}"
+
     def __iter__(self) -> Iterator[list[Record]]:
         with self._session:
             # Here, in the caller's thread, so that the token can be made known to what masks logs.

@@ -143,11 +143,11 @@ CONNECTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no client secret": ({"password": None}, ("password is empty", "Client Secret")),
     "http to elsewhere": (
         {"host": "http://developers.hotmart.com"},
-        ("host is 'http://developers.hotmart.com'", "send the credential in clear", "use https://", "loopback"),
+        ("host is http://developers.hotmart.com", "send the credential in clear", "use https://", "loopback"),
     ),
     "http to elsewhere for the token": (
         {"token_url": "http://10.0.0.1/token"},
-        ("token_url is 'http://10.0.0.1/token'", "use https://", "loopback"),
+        ("token_url is http://10.0.0.1,", "use https://", "loopback"),
     ),
     "Basic of another credential": (
         {"basic_token": "Basic " + base64.b64encode(b"another:one").decode()},
@@ -155,7 +155,9 @@ CONNECTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "Basic that is none": ({"basic_token": "Basic abc"}, ("basic_token is not the base64", "leave the field empty")),
     "unknown environment": ({"environment": "prod"}, ("environment is 'prod'", "production, sandbox")),
-    "host that is none": ({"host": "https://"}, ("host is 'https://'", "https://developers.hotmart.com")),
+    "host that is none": ({"host": "https://"}, ("host is no address", "https://developers.hotmart.com")),
+    "misspelt extra": ({"enviroment": "sandbox"}, ("the unknown key 'enviroment'", "did you mean 'environment'?")),
+    "zone that there is not": ({"timezone": "Sao Paulo"}, ("timezone: 'Sao Paulo' is no time zone",)),
     "negative time-out": ({"timeout": -1}, ("timeout is '-1'", "a number above 0")),
     "broken number of retries": ({"max_retries": "few"}, ("max_retries is 'few'", "a whole number of at least 0")),
     "extra that is no JSON": ({"extra": "timeout=60"}, ("extra is no JSON object", 'write it like {"timeout": 60}')),
