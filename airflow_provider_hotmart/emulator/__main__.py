@@ -11,10 +11,10 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from airflow_provider_hotmart.emulator.account.generate import SPREADS
+from airflow_provider_hotmart.emulator.account.spread import SPREADS
 from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET, HotmartEmulator
-from airflow_provider_hotmart.emulator.quirks import MEANINGS, Quirks
+from airflow_provider_hotmart.emulator.quirks import COUNTS, MEANINGS, Quirks
 from airflow_provider_hotmart.emulator.service.fault_specs import FaultSpec, fault_help, parse_fault
 
 
@@ -22,7 +22,7 @@ def parse_quirk(text: str) -> tuple[str, object]:
     """
     Read a quirk from the command line.
 
-    :param text: name=value; for too_wide the value is a number of days, for max_page_size one of items
+    :param text: name=value; for too_wide the value is a number of days, for page sizes one of items
     """
     name, _, value = text.partition("=")
     if name == "too_wide":
@@ -30,9 +30,9 @@ def parse_quirk(text: str) -> tuple[str, object]:
             return name, timedelta(days=float(value))
         except ValueError as problem:
             raise argparse.ArgumentTypeError(f"too_wide takes a number of days, not {value!r}") from problem
-    if name == "max_page_size":
+    if name in COUNTS:
         if not value.isdecimal() or int(value) < 1:
-            raise argparse.ArgumentTypeError(f"max_page_size takes a whole number from 1, not {value!r}")
+            raise argparse.ArgumentTypeError(f"{name} takes a whole number from 1, not {value!r}")
         return name, int(value)
     choices = Quirks.choices()
     if name not in choices:
@@ -173,7 +173,7 @@ def _emulator(options: argparse.Namespace) -> HotmartEmulator:
 def _quirk_help() -> str:
     lines = ["quirks, the first value being the default:"]
     for name, meaning in MEANINGS.items():
-        values = {"too_wide": "DAYS", "max_page_size": "N"}.get(name) or " | ".join(_shown(name))
+        values = "DAYS" if name == "too_wide" else "N" if name in COUNTS else " | ".join(_shown(name))
         lines.append(f"  {name}={values}\n      {meaning}")
     return "\n".join(lines)
 
