@@ -125,11 +125,15 @@ class Club:
             person = self._people.user("IMPORTED", self.product["id"] * _IMPORTED + number, "absent")
             if person.get("email"):
                 found.append(Student(person, "IMPORTED", "ACTIVE", None, founded_at + number))
-        by_email: dict[str, list[Sale]] = {}
+        by_buyer: dict[str, list[Sale]] = {}
         for sale in sales:
-            email = sale.buyer.get("email")
-            if email and sale.is_approved(now):
-                by_email.setdefault(email, []).append(sale)
+            if sale.is_approved(now):
+                by_buyer.setdefault(sale.buyer_key, []).append(sale)
+        by_email: dict[str, list[Sale]] = {}
+        for bought in by_buyer.values():
+            email = bought[0].buyer.get("email")
+            if email:
+                by_email.setdefault(email, []).extend(bought)
         buyers = [self._buyer(bought, now) for bought in by_email.values()]
         return found + sorted(buyers, key=lambda one: (one.since, one.email))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,8 @@ class Ticket:
     :param type: whether it costs something
     :param changed_at: epoch milliseconds
     :param lot: id and name
-    :param buyer: as sales show them
-    :param participant: who comes; None: nobody knows yet
     :param checkin: how much is known of who comes
+    :param who: makes the buyer and the participant, of whom there are very many
     """
 
     id: int
@@ -61,9 +60,18 @@ class Ticket:
     type: TicketType
     changed_at: int
     lot: dict[str, Any]
-    buyer: User
-    participant: dict[str, Any] | None
     checkin: CheckinStatus
+    who: Callable[[], tuple[User, dict[str, Any]]]
+
+    @property
+    def buyer(self) -> User:
+        """The buyer as sales show them."""
+        return self.who()[0]
+
+    @property
+    def participant(self) -> dict[str, Any]:
+        """Who comes, as far as it is known."""
+        return self.who()[1]
 
     @property
     def qr_code(self) -> str:
@@ -120,8 +128,8 @@ class Event:
         :param ticket: one of ``tickets()``
         :param quirks: how the API behaves
         """
-        buyer = picked(ticket.buyer, "ucode", "name", "email")
-        participant = ticket.participant or {}
+        user, participant = ticket.who()
+        buyer = picked(user, "ucode", "name", "email")
         eticket: dict[str, Any] = {
             "id": ticket.id,
             "ticket_qr_code": ticket.qr_code,
@@ -150,36 +158,28 @@ class Event:
         lot = lots[digest[1] % len(lots)]
         changed = ms(sale.last_change(now)) + digest[2 + place]
         checkin = (CheckinStatus.PENDING, CheckinStatus.PARTIAL, CheckinStatus.CONCLUDED)[digest[5 + place] % 3]
-        return Ticket(
-            10_000_000 + sale.index * 3 + place,
-            status,
-            TicketType.PAID,
-            changed,
-            lot,
-            sale.buyer,
-            self._participant(sale.buyer if place == 0 else None, sale.index * 3 + place, checkin),
-            checkin,
-        )
+        number = sale.index * 3 + place
+
+        def who() -> tuple[User, dict[str, Any]]:
+            return sale.buyer, self._participant(sale.buyer if place == 0 else None, number, checkin)
+
+        return Ticket(10_000_000 + number, status, TicketType.PAID, changed, lot, checkin, who)
 
     def _invite(self, number: int, lot: dict[str, Any], founded_at: int) -> Ticket:
         digest = self._digest("invite", number)
         status = TicketStatus.INVITE if number else TicketStatus.INVITE_CANCELED
         code = self.product["id"] * 10 + number
-        return Ticket(
-            code,
-            status,
-            TicketType.FREE,
-            ms(founded_at + number * 60) + digest[0],
-            lot,
-            self._people.user("PRODUCER", 0, "absent"),
-            self._participant(None, code, CheckinStatus.CONCLUDED),
-            CheckinStatus.CONCLUDED,
-        )
+        checkin, changed = CheckinStatus.CONCLUDED, ms(founded_at + number * 60) + digest[0]
 
-    def _participant(self, buyer: User | None, number: int, checkin: CheckinStatus) -> dict[str, Any] | None:
+        def who() -> tuple[User, dict[str, Any]]:
+            return self._people.user("PRODUCER", 0, "absent"), self._participant(None, code, checkin)
+
+        return Ticket(code, status, TicketType.FREE, changed, lot, checkin, who)
+
+    def _participant(self, buyer: User | None, number: int, checkin: CheckinStatus) -> dict[str, Any]:
         """Who comes with a ticket, as far as it is known."""
         if checkin is CheckinStatus.PENDING:
-            return None
+            return {}
         user = self._people.user("GUEST", number, "absent") if buyer is None else buyer
         known = {"id": 2_000_000 + number, "name": user.get("name"), "email": user.get("email")}
         if checkin is CheckinStatus.CONCLUDED:

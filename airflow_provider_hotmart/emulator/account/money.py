@@ -167,12 +167,23 @@ def shares(sale: Sale, money: Money) -> list[Share]:
             continue
         share = whole * (_AFFILIATE_SHARE if role is ParticipantRole.AFFILIATE else _COPRODUCER_SHARE) // 100
         currency = money.payout_currency
-        if isinstance(person, int) and role is ParticipantRole.AFFILIATE and person % 4 == 3 and currency == "BRL":
+        if currency == "BRL" and _is_paid_in_dollars(role, person):
             share, currency = share // 5 * 5, "USD"
         left -= share
         found.append(Share(role, person, share if currency == money.payout_currency else share // 5, currency))
     producer = sale.people[0]
     return [Share(ParticipantRole.PRODUCER, producer[1], left, money.payout_currency), *found]
+
+
+def payout_currencies(sale: Sale, currency: str) -> list[str]:
+    """
+    The currencies in which somebody earns by a sale.
+
+    :param sale: the sale
+    :param currency: that its offer is priced in
+    """
+    abroad = currency == "BRL" and any(_is_paid_in_dollars(role, person) for role, person in sale.people)
+    return [currency, "USD"] if abroad else [currency]
 
 
 def payment_hint(states: Sequence[SaleStatus]) -> str:
@@ -204,6 +215,10 @@ def payment(hint: str, digest: bytes) -> tuple[PaymentType, str]:
     if hint or digest[3] < 190:
         return PaymentType.CREDIT_CARD, _CARDS[digest[4] % len(_CARDS)]
     return _OTHER_WAYS[digest[4] % len(_OTHER_WAYS)]
+
+
+def _is_paid_in_dollars(role: ParticipantRole, person: int | User) -> bool:
+    return role is ParticipantRole.AFFILIATE and isinstance(person, int) and person % 4 == 3
 
 
 def _offer(sale: Sale, offers: Sequence[Offer], digest: bytes) -> Offer:

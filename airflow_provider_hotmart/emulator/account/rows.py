@@ -92,11 +92,10 @@ def history(sale: Sale, quirks: Quirks, now: float) -> dict[str, Any]:
         "percentage": FEE_PERCENTAGE,
         "currency_code": money.payout_currency,
     }
-    producer = sale.participants[0]["user"]
     return {
         "product": sale.product,
         "buyer": picked(sale.buyer, "name", "ucode", "email"),
-        "producer": picked(producer, "name", "ucode"),
+        "producer": picked(sale.producer, "name", "ucode"),
         "purchase": purchase,
     }
 

@@ -88,6 +88,11 @@ class Sale:
         return self._cast.user(ParticipantRole.BUYER, self._buyer)
 
     @property
+    def producer(self) -> User:
+        """The producer as the API shows them."""
+        return self._cast.user(ParticipantRole.PRODUCER, 0)
+
+    @property
     def buyer_key(self) -> str:
         """What tells one buyer from another."""
         if isinstance(self._buyer, int):

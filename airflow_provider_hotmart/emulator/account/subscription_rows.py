@@ -110,26 +110,25 @@ def summary_row(subscription: Subscription, state: State, now: float) -> dict[st
     return row | {"subscriber": _subscriber(state.sales[-1]) | picked(buyer, "email")}
 
 
-def transaction_rows(sale: Sale, subscription: Subscription, quirks: Quirks, now: float) -> list[dict[str, Any]]:
+def transaction_row(
+    sale: Sale, subscription: Subscription, currency: str, quirks: Quirks, now: float
+) -> dict[str, Any]:
     """
-    The rows of subscriptions/transactions: one for each currency in which somebody earns by the sale.
+    A row of subscriptions/transactions; a charge has one for each currency in which somebody earns by it.
 
     :param sale: one charge
     :param subscription: that it belongs to
+    :param currency: one of ``payout_currencies``
     :param quirks: how the API behaves
-    :param now: epoch seconds
+    :param now: epoch seconds, not before the order
     """
     state = subscription.state_at(now)
     if state is None:
-        return []
+        raise ValueError(f"{sale.transaction} has not been ordered yet")
     money = sale.money
-    currencies = dict.fromkeys(share.currency for share, _ in sale.shares(money))
-    shared = _shared(sale, subscription, state, quirks, now)
     purchase = _purchase(sale, subscription, money, now)
-    return [
-        shared | {"purchase": purchase | {"commission": _commission(sale, money, currency, now)}}
-        for currency in currencies
-    ]
+    purchase["commission"] = _commission(sale, money, currency, now)
+    return _shared(sale, subscription, state, quirks, now) | {"purchase": purchase}
 
 
 def purchase_row(sale: Sale, subscription: Subscription, quirks: Quirks, now: float) -> dict[str, Any]:
@@ -231,7 +230,7 @@ def _shared(sale: Sale, subscription: Subscription, state: State, quirks: Quirks
     phone = str(buyer.get("phone") or buyer.get("cellphone") or "")
     return row | {
         "product": picked(subscription.product, "name", "id"),
-        "producer": picked(sale.participants[0]["user"], "name"),
+        "producer": picked(sale.producer, "name"),
         "trial_info": _trial(subscription, state),
         "plan": {
             "name": subscription.plan.name,

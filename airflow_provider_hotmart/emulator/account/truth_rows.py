@@ -12,6 +12,7 @@ from airflow_provider_hotmart.emulator.account.sale import Sale
 from airflow_provider_hotmart.emulator.account.subscription import CANCELLED, State, Subscription
 from airflow_provider_hotmart.emulator.account.world import World, state_named
 from airflow_provider_hotmart.emulator.clock import epoch
+from airflow_provider_hotmart.emulator.quirks import Quirks
 
 Row = dict[str, Any]
 Filters = dict[str, Any]
@@ -164,7 +165,7 @@ class TruthRows:
             row
             for sale in self._world.sales
             if sale.subscription is not None and sale.ordered_at <= moment and _between(sale.ordered_at, low, high)
-            for row in subscription_rows.transaction_rows(sale, sale.subscription, quirks, moment)
+            for row in _charge_rows(sale, sale.subscription, quirks, moment)
         ]
         asked = {name: wanted.pop(name) for name in tuple(wanted) if name in _OF_A_CHARGE}
         return [row for row in found if all(_any_of(v, _OF_A_CHARGE[name](row)) for name, v in asked.items())]
@@ -284,6 +285,12 @@ _OF_A_TICKET: dict[str, Callable[[Row], Any]] = {
     "id_eticket": lambda row: row["eticket"]["id"],
     "ticket_qr_code": lambda row: row["eticket"]["ticket_qr_code"],
 }
+
+
+def _charge_rows(sale: Sale, subscription: Subscription, quirks: Quirks, moment: float) -> list[Row]:
+    """One row for each currency that somebody is really paid in."""
+    currencies = dict.fromkeys(share.currency for share, _ in sale.shares(sale.money))
+    return [subscription_rows.transaction_row(sale, subscription, currency, quirks, moment) for currency in currencies]
 
 
 def _several(value: Any) -> list[Any]:

@@ -123,6 +123,11 @@ class World:
         self._sync()
 
     @property
+    def version(self) -> int:
+        """Another number after every change by hand, and after some of those that time makes."""
+        return self._index.version
+
+    @property
     def sales(self) -> Sequence[Sale]:
         """All sales; those that the world started with come first, oldest first."""
         with self.lock:

@@ -53,8 +53,8 @@ def participants(request: Request) -> Listing:
         and lot in (None, ticket.lot["id"])
         and number in (None, ticket.id)
         and code in (None, ticket.qr_code)
-        and buyer in (None, ticket.buyer.get("email"))
-        and participant in (None, (ticket.participant or {}).get("email"))
+        and (buyer is None or buyer == ticket.buyer.get("email"))
+        and (participant is None or participant == ticket.participant.get("email"))
     ]
     return Listing(
         found,

@@ -14,6 +14,7 @@ from airflow_provider_hotmart.api.enums import (
 )
 from airflow_provider_hotmart.emulator.account import subscription_rows as make
 from airflow_provider_hotmart.emulator.account.lives import DAY
+from airflow_provider_hotmart.emulator.account.money import payout_currencies
 from airflow_provider_hotmart.emulator.account.sale import Sale
 from airflow_provider_hotmart.emulator.account.subscription import CANCELLED, State, Subscription
 from airflow_provider_hotmart.emulator.service import params as read
@@ -36,6 +37,7 @@ TRANSACTIONS_PARAMS = (
 _USUAL_DAYS = 30
 
 Found = tuple[Subscription, State]
+_Charge = tuple[Sale, Subscription, str]
 
 
 def subscriptions(request: Request) -> Listing:
@@ -59,7 +61,7 @@ def subscriptions(request: Request) -> Listing:
         and (plan_names is None or subscription.plan.name in plan_names)
         and plan_id in (None, subscription.plan.id)
         and trial in (None, subscription.is_trial)
-        and email in (None, state.sales[-1].buyer.get("email"))
+        and (email is None or email == state.sales[-1].buyer.get("email"))
         and (transaction is None or any(sale.transaction == transaction for sale in state.sales))
     ]
     return Listing(found, lambda one: make.subscription_row(one[0], one[1], quirks), has_total=True)
@@ -94,13 +96,20 @@ def transactions(request: Request) -> Listing:
         },
     }
     wanted = {name: value for name, value in words.items() if value is not None}
+
+    def row(charge: _Charge) -> dict[str, Any]:
+        return make.transaction_row(*charge, quirks, now)
+
     found = [
-        row
+        (sale, subscription, currency)
         for sale, subscription in _charges(request, now)
-        for row in make.transaction_rows(sale, subscription, quirks, now)
-        if all(_OF_A_ROW[name](row) == value for name, value in wanted.items())
+        for currency in payout_currencies(sale, subscription.offer.currency)
     ]
-    return Listing(found, dict)
+    if wanted:
+        found = [
+            charge for charge in found if all(_OF_A_ROW[name](row(charge)) == value for name, value in wanted.items())
+        ]
+    return Listing(found, row)
 
 
 def purchases(request: Request) -> Listing:
