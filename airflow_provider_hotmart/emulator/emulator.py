@@ -14,6 +14,7 @@ from typing import Any, Self
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.emulator.account.club import has_club, subdomain
 from airflow_provider_hotmart.emulator.account.events import is_event
+from airflow_provider_hotmart.emulator.account.market import Market
 from airflow_provider_hotmart.emulator.account.people import User
 from airflow_provider_hotmart.emulator.account.sale import Sale
 from airflow_provider_hotmart.emulator.account.truth import Identity, truth
@@ -21,8 +22,10 @@ from airflow_provider_hotmart.emulator.account.truth_rows import TruthRows
 from airflow_provider_hotmart.emulator.account.world import World
 from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.quirks import Quirks
+from airflow_provider_hotmart.emulator.service import control
 from airflow_provider_hotmart.emulator.service.answers import Answer, error_answer
 from airflow_provider_hotmart.emulator.service.calls import Call, CallLog
+from airflow_provider_hotmart.emulator.service.control import Control
 from airflow_provider_hotmart.emulator.service.credentials import Credentials
 from airflow_provider_hotmart.emulator.service.faults import DOCS_PATH, Delivery, Fault, Faults
 from airflow_provider_hotmart.emulator.service.limiter import MINUTE, Limiter, Standing
@@ -47,13 +50,14 @@ Callback = Callable[[Call], None]
 
 class HotmartEmulator:
     """
-    A Hotmart API on 127.0.0.1. Use it in a ``with`` statement, or call ``start`` and ``stop``.
+    A Hotmart API on this machine. Use it in a ``with`` statement, or call ``start`` and ``stop``.
 
     :param products: number of products
     :param sales: number of sales
     :param days: how many days before the clock's now the oldest sale lies
     :param seed: the same seed, the same account
     :param port: 0: a free one
+    :param host: address to listen on; ``0.0.0.0``: all that this machine has, for containers that are to reach it
     :param rate_limit: calls a minute; None: no limit, and no headers about one
     :param latency: real seconds before each answer
     :param clock: None: the system's
@@ -65,6 +69,7 @@ class HotmartEmulator:
         30 %; "growing": three times as many at the end as at the start; "launch": half of the sales on one day in the
         middle; "spike": a third of them in three days, and most of those within four hours
     :param statuses: statuses that all sales have and keep, dealt out in turn; None: sales live
+    :param sales_per_hour: how many sales, on average, are made in an hour of the clock while the emulator runs
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class HotmartEmulator:
         seed: int = 1,
         *,
         port: int = 0,
+        host: str = "127.0.0.1",
         rate_limit: int | None = USUAL_LIMIT,
         latency: float = 0.0,
         clock: Clock | None = None,
@@ -84,6 +90,7 @@ class HotmartEmulator:
         quirks: Quirks | None = None,
         spread: str = "even",
         statuses: Sequence[SaleStatus | str] | None = None,
+        sales_per_hour: float = 0.0,
     ) -> None:
         self.clock = clock or Clock()
         self.rate_limit = rate_limit
@@ -105,6 +112,8 @@ class HotmartEmulator:
             clock=self.clock,
             quirks=quirks or Quirks(),
         )
+        self._market = Market(self._world, sales_per_hour, seed)
+        self._control = Control(self._world)
         self._routes = Routes(self._world)
         self._truth_rows = TruthRows(self._world)
         self._credentials = Credentials(client_id, client_secret, token_lifetime, seed, self.clock)
@@ -112,7 +121,7 @@ class HotmartEmulator:
         self._token_limiter = Limiter(self.clock)
         self._rng = random.Random(seed)
         self._rng_lock = threading.Lock()
-        self._server = Server(self._reply, port)
+        self._server = Server(self._reply, port, host)
 
     def start(self) -> Self:
         """Open the port; after a stop, the same one again. Does nothing while it is open."""
@@ -134,7 +143,8 @@ class HotmartEmulator:
     @property
     def url(self) -> str:
         """Base URL, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.port}"
+        host = "127.0.0.1" if self._server.host == "0.0.0.0" else self._server.host  # noqa: S104
+        return f"http://{host}:{self._server.port}"
 
     @property
     def token_url(self) -> str:
@@ -205,6 +215,7 @@ class HotmartEmulator:
         :param transaction: this one alone
         :param buyer_email: exactly as it is stored
         """
+        self._market.catch_up()
         return truth(self._world, transaction_status, start, end, product_id, transaction, buyer_email)
 
     def truth_rows(self, endpoint: str, **filters: Any) -> list[dict[str, Any]]:
@@ -224,6 +235,7 @@ class HotmartEmulator:
         :param filters: Hotmart's own names, and those in the path; one value or several. Of a pair of dates the
             first is inside and the last outside, each a datetime (naive: UTC) or epoch seconds
         """
+        self._market.catch_up()
         return self._truth_rows.of(endpoint, filters)
 
     @property
@@ -290,6 +302,9 @@ class HotmartEmulator:
 
     def _reply(self, call: Call) -> Reply:
         """Answer a call; the server sends it."""
+        if call.path.startswith(control.PATH):
+            return Reply(self._control.answer(call))
+        self._market.catch_up()
         call.at = self.clock.now()
         call.page = page_asked(call.params)
         is_token = call.path == TOKEN_PATH

@@ -143,6 +143,14 @@ class World:
         """
         return self._by_transaction[transaction]
 
+    def some_sale(self, luck: float) -> Sale | None:
+        """
+        A sale that was made already; None: there is none where chance has looked.
+
+        :param luck: from 0 to 1
+        """
+        return self._sales[int(luck * len(self._sales))] if self._sales else None
+
     def add(
         self,
         *,
