@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 
 @contextmanager
-def failing_for_good() -> Iterator[None]:
+def fail_without_retry() -> Iterator[None]:
     """
     Fail the task without retries on an error of this package that repeating the task cannot heal.
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from airflow_provider_hotmart.api import codec
 from airflow_provider_hotmart.api.client import HotmartClient
-from airflow_provider_hotmart.api.endpoints import keep
+from airflow_provider_hotmart.api.dates import parse_datetime
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.listing import ParticipantsListing, as_records
-from airflow_provider_hotmart.api.queries import ParticipantsQuery
-from airflow_provider_hotmart.api.windows import Window, iso, moment
+from airflow_provider_hotmart.api.filters import Query, build_query, parse_texts
+from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.rows import json_lines, keep
+from airflow_provider_hotmart.api.windows import Window, iso
 
 _log = logging.getLogger(__name__)
 #: ``since="now"``: from the moment on at which the watch begins.
@@ -63,9 +64,9 @@ class Watch:
                 f"{LONGEST_LOOKBACK.days} days"
             )
         if self.since is not None and self.since != NOW:
-            moment(self.since, "since")
+            parse_datetime(self.since, "since")
         self._query(Window(0, 1))
-        ParticipantsQuery.build(now=1.0, select=self.filters.get("select"))
+        self._select()
 
     @property
     def scope(self) -> bytes:
@@ -78,10 +79,9 @@ class Watch:
         facts = [
             self.hotmart_conn_id,
             query.statuses,
-            query.transactions,
-            query.product_ids,
-            query.params,
-            sorted(query.roles),
+            sorted(query.fan_out.items()),
+            sorted(query.params.items()),
+            sorted((key, sorted(values)) for key, values in query.kept.items()),
         ]
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).digest()
 
@@ -94,7 +94,7 @@ class Watch:
         :return: seconds since the epoch; None: no earliest moment.
         """
         if self.since != NOW:
-            return None if self.since is None else moment(self.since, "since")
+            return None if self.since is None else parse_datetime(self.since, "since")
         return math.floor(started) if remembered is None else remembered
 
     def window(self, now: float, since: int | None) -> Window:
@@ -112,7 +112,7 @@ class Watch:
 
     def statuses(self) -> list[str] | None:
         """The statuses watched, in the order of a sale's life."""
-        return [str(status) for status in self._query(Window(0, 1)).statuses] or None
+        return list(self._query(Window(0, 1)).all_statuses) or None
 
     def look(self, client: HotmartClient, window: Window) -> Iterator[Participant]:
         """
@@ -123,7 +123,7 @@ class Watch:
         """
         scope = self.scope
         seen: set[int] = set()
-        for record in as_records(ParticipantsListing, client, self._query(window)):
+        for record in Listing(client, self._query(window)).objects():
             digest = identity(record, scope)
             if digest not in seen:
                 seen.add(digest)
@@ -131,7 +131,7 @@ class Watch:
 
     def selected(self, record: dict[str, Any]) -> dict[str, Any]:
         """Reduce a record to what ``select`` names; looking needs more than that to tell people apart."""
-        select = ParticipantsQuery.build(now=1.0, select=self.filters.get("select")).select
+        select = self._select()
         if not select:
             return record
         sale = {
@@ -143,10 +143,15 @@ class Watch:
         people = kept.pop("users", [{}])
         return {**kept, "transaction_status": record["transaction_status"], **people[0]}
 
-    def _query(self, window: Window) -> ParticipantsQuery:
+    def _select(self) -> tuple[str, ...]:
+        asked = self.filters.get("select")
+        return () if asked is None else parse_texts(asked, "select")
+
+    def _query(self, window: Window) -> Query:
         filters = {name: value for name, value in self.filters.items() if name != "select"}
         start, end = iso(window.start), iso(window.end)
-        return ParticipantsQuery.build(now=window.end, start_date=start, end_date=end, **filters)
+        dates = {"sales_start_date": start, "sales_end_date": end}
+        return build_query(SALES_PARTICIPANTS, now=window.end, **dates, **filters)
 
 
 def as_scalar(value: Any) -> Any:
@@ -171,7 +176,8 @@ def identity(record: dict[str, Any], scope: bytes) -> int:
     # Keys come in any order, so they are put in one.
     person = ucode or json.dumps(user, sort_keys=True)
     digest = hashlib.blake2b(key=scope, digest_size=8)
-    digest.update(codec.dumps([record["transaction"], record["role"], bool(ucode), person]))
+    facts = {"sale": record["transaction"], "role": record["role"], "has_ucode": bool(ucode), "person": person}
+    digest.update(json_lines([facts]))
     return int.from_bytes(digest.digest(), "big")
 
 

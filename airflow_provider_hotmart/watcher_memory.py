@@ -6,9 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
-from airflow_provider_hotmart.ledger import VERSION, FileLedger, LedgerError, Memory, Owner, pack, unpack
+from airflow_provider_hotmart.storage import StorageError
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Memory, Owner, pack, unpack
 
 log = logging.getLogger(__name__)
+#: Written into the state of an asset; a state that says more than this was written by a newer version.
+VERSION = 1
 #: Digests in one value of an asset's state: Airflow warns of values above 64 kB.
 LARGEST_PART = 4000
 
@@ -110,7 +113,7 @@ class AssetMemory:
             if not index:
                 continue
             if not isinstance(index, dict) or index["version"] > VERSION:
-                raise LedgerError(
+                raise StorageError(
                     f"the state {self._key!r} of the watched asset was written by a newer version of "
                     "airflow-provider-hotmart: upgrade the package in the triggerer too"
                 )

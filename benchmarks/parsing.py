@@ -8,8 +8,8 @@ from benchmarks.harness import Check, Findings, Options, Run, Table, alternately
 
 OPERATORS = "this provider's operators"
 SIDES = {
-    OPERATORS: ["airflow_provider_hotmart.operators.hotmart"],
-    "… and its sensor": ["airflow_provider_hotmart.operators.hotmart", "airflow_provider_hotmart.sensors.hotmart"],
+    OPERATORS: ["airflow_provider_hotmart.operators.products", "airflow_provider_hotmart.operators.sales"],
+    "… and its sensor": ["airflow_provider_hotmart.operators.sales", "airflow_provider_hotmart.sensors.hotmart"],
     "HTTP provider's operator": ["airflow.providers.http.operators.http"],
     "Airbyte provider's operator": ["airflow.providers.airbyte.operators.airbyte"],
 }

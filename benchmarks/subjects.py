@@ -12,7 +12,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 Job = dict[str, Any]
@@ -163,22 +162,11 @@ def http_operator(job: Job) -> Work:
 
 def ours(job: Job) -> Work:
     """Our operator with a destination, as a task runs it."""
-    extra = {"token_url": job["token_url"], **job.get("extra", {})}
-    os.environ["AIRFLOW_CONN_HOTMART_DEFAULT"] = json.dumps(
-        {
-            "conn_type": "hotmart",
-            "host": job["url"],
-            "login": job["client_id"],
-            "password": job["client_secret"],
-            "extra": extra,
-        }
-    )
-    with without(*job.get("without", ())):
-        import airflow_provider_hotmart.api.codec  # noqa: F401
+    connect(job)
     # What the operator imports when it runs.
     for module in ("airflow.providers.common.compat.lineage.hook", f"{OURS}.hooks.hotmart", f"{OURS}.storage"):
         importlib.import_module(module)
-    from airflow_provider_hotmart.operators.hotmart import HotmartListSalesParticipantsOperator
+    from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
     outside_of_a_task()
     listing = HotmartListSalesParticipantsOperator(
@@ -191,6 +179,24 @@ def ours(job: Job) -> Work:
 
     def work() -> dict[str, Any]:
         return listing.execute({})
+
+    return work
+
+
+def ours_hook(job: Job) -> Work:
+    """Our hook: a dictionary for each participant, and the same lines written of them as by the floor."""
+    connect(job)
+    from airflow_provider_hotmart.hooks.hotmart import HotmartHook
+
+    outside_of_a_task()
+
+    def work() -> dict[str, Any]:
+        records = HotmartHook().iter_sales_participants(
+            transaction_status=STATUS, sales_start_date=moment(job["start"]), sales_end_date=moment(job["end"])
+        )
+        with open(job["path"], "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.writelines(json.dumps(record) + "\n" for record in records)
+        return {}
 
     return work
 
@@ -220,12 +226,12 @@ def ledger(job: Job) -> Work:
     import time
     from datetime import timedelta
 
-    from airflow_provider_hotmart.ledger import FileLedger, Owner
+    from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
 
     now, each = time.time(), job["entries"] // job["looks"]
 
     def of(run: str) -> FileLedger:
-        return FileLedger(Owner(b"scopeabc", run, timedelta(days=7)), job["path"])
+        return FileLedger(Owner(b"scopeabc", Run("dag", "task", run), timedelta(days=7)), job["path"])
 
     def digests(look: int) -> list[int]:
         # Spread over all eight bytes, as digests are.
@@ -268,7 +274,6 @@ def poll(job: Job) -> Work:
 
     config = HotmartConfig(job["client_id"], job["client_secret"], base_url=job["url"], token_url=job["token_url"])
     client = HotmartClient(config)
-    client.log_in()
     filters = {"transaction_status": job["statuses"]}
     watch = Watch("hotmart_default", filters, None, timedelta(days=job["lookback_days"]))
 
@@ -286,26 +291,23 @@ def triggerer(job: Job) -> Work:
     return prepare(job)
 
 
+def connect(job: Job) -> None:
+    """Define the connection that our hook looks up."""
+    connection = {
+        "conn_type": "hotmart",
+        "host": job["url"],
+        "login": job["client_id"],
+        "password": job["client_secret"],
+        "extra": {"token_url": job["token_url"], **job.get("extra", {})},
+    }
+    os.environ["AIRFLOW_CONN_HOTMART_DEFAULT"] = json.dumps(connection)
+
+
 def outside_of_a_task() -> None:
     """Allow operators to be executed where there is no task."""
     from airflow.sdk.bases.operator import ExecutorSafeguard
 
     ExecutorSafeguard.test_mode = True
-
-
-@contextmanager
-def without(*modules: str) -> Iterator[None]:
-    """Let modules seem not to be installed for those who import them now."""
-    hidden = {module: sys.modules.get(module) for module in modules}
-    sys.modules.update(dict.fromkeys(modules))
-    try:
-        yield
-    finally:
-        for module, value in hidden.items():
-            if value is None:
-                del sys.modules[module]
-            else:
-                sys.modules[module] = value
 
 
 def moment(epoch: int) -> str:
@@ -317,7 +319,7 @@ def moment(epoch: int) -> str:
 
 SUBJECTS: dict[str, Callable[[Job], Work]] = {
     function.__name__: function
-    for function in (floor, hotmart_python, http_operator, ours, sdk, imports, ledger, poll, triggerer)
+    for function in (floor, hotmart_python, http_operator, ours, ours_hook, sdk, imports, ledger, poll, triggerer)
 }
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
-"""What several tests share: clocks that are turned by hand."""
+"""What several tests share: clocks that are turned by hand, and a server that says what it is told to."""
 
 from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from airflow_provider_hotmart.emulator.service.calls import Call
+from airflow_provider_hotmart.emulator.service.server import Reply, Server
 
 
 class FakeClock:
@@ -31,7 +36,7 @@ class FakeClock:
         with self._lock:
             return self._passed
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, stopped: Callable[[], bool] | None = None) -> None:
         """Let so many seconds pass, at once."""
         with self._lock:
             self.slept.append(seconds)
@@ -61,7 +66,7 @@ class SimulatedClock:
         """Seconds since the simulation began."""
         return self._now
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, stopped: Callable[[], bool] | None = None) -> None:
         """Let others run until so many seconds have passed."""
         mine = self._enqueue(seconds)
         self._wake_next()
@@ -98,3 +103,33 @@ class SimulatedClock:
             return
         self._now, _, turn = heapq.heappop(self._sleepers)
         turn.release()
+
+
+@contextmanager
+def serving(reply: Callable[[Call], Reply]) -> Iterator[str]:
+    """
+    Serve HTTP on this machine.
+
+    :param reply: answers a call.
+    :return: base URL.
+    """
+    server = Server(reply)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()
+
+
+def fetching_threads() -> list[threading.Thread]:
+    """The threads in which listings fetch."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("hotmart_")]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that is about to become true."""
+    for _ in range(2000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it has not become true in 20 seconds")

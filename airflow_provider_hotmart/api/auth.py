@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from airflow_provider_hotmart.api.clock import Clock
+from airflow_provider_hotmart.api.clock import NAP, Clock
 
 #: Ask for a new token so many seconds before the old one expires.
 MARGIN = 300.0
@@ -44,25 +45,27 @@ class TokenCache:
         self._token: str | None = None
         self._expires = 0.0
 
-    def get(self, fetch: Callable[[], Token]) -> str:
+    def get(self, fetch: Callable[[], Token], check: Callable[[], None]) -> str:
         """
-        The token, fetched when there is none that will last.
+        Give the token, fetched when there is none that will last.
 
         :param fetch: asks the token host.
+        :param check: raises where nobody waits for the token any longer.
         """
-        with self._lock:
+        with self._locked(check):
             if self._token is None or self._clock.monotonic() >= self._expires:
                 return self._renew(fetch)
             return self._token
 
-    def replace(self, refused: str, fetch: Callable[[], Token]) -> str:
+    def replace(self, refused: str, fetch: Callable[[], Token], check: Callable[[], None]) -> str:
         """
-        A token other than one that Hotmart refused; fetched only once however many threads were refused.
+        Give a token other than one that Hotmart refused; fetched only once however many threads were refused.
 
         :param refused: the token that was sent.
         :param fetch: asks the token host.
+        :param check: raises where nobody waits for the token any longer.
         """
-        with self._lock:
+        with self._locked(check):
             if self._token is None or self._token == refused:
                 self._token = None
                 return self._renew(fetch)
@@ -71,6 +74,17 @@ class TokenCache:
     def forked(self) -> None:
         """Begin anew in a forked process, which has none of the threads that may hold the lock."""
         self._lock = threading.Lock()
+
+    @contextmanager
+    def _locked(self, check: Callable[[], None]) -> Iterator[None]:
+        """Wait for whoever fetches the token; that may take long."""
+        lock = self._lock
+        while not lock.acquire(timeout=NAP):
+            check()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _renew(self, fetch: Callable[[], Token]) -> str:
         token = fetch()
@@ -85,7 +99,7 @@ _caches_lock = threading.Lock()
 
 def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
     """
-    The one token cache of a credential in this process.
+    Find the one token cache of a credential in this process.
 
     :param credential: what tells credentials apart.
     :param clock: the passing of time.

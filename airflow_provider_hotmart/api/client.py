@@ -1,51 +1,36 @@
-"""The one place that sends requests to Hotmart."""
+"""One call to Hotmart = call budget + send + authorise + retry. It knows no listings."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import random
-from collections.abc import Callable, Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any, NamedTuple, TypeVar
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-
-from airflow_provider_hotmart import __version__
-from airflow_provider_hotmart.api import answers
+from airflow_provider_hotmart.api import responses
 from airflow_provider_hotmart.api.auth import Token, shared_token_cache
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.decoding import in_decoder
 from airflow_provider_hotmart.api.endpoints import PRODUCTS
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartError,
+    HotmartNotJsonError,
     HotmartResponseError,
+    HotmartStoppedError,
     HotmartTransportError,
 )
-from airflow_provider_hotmart.api.listing import Encode, ParticipantsListing, ProductsListing, as_records
-from airflow_provider_hotmart.api.patience import Patience
-from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
+from airflow_provider_hotmart.api.http import HttpSession, Response
 from airflow_provider_hotmart.api.rate_limit import shared_budget
-from airflow_provider_hotmart.api.retry import RetryPolicy
-from airflow_provider_hotmart.api.transport import failure_of, hide_queries_from_debug_logs
+from airflow_provider_hotmart.api.responses import Page
+from airflow_provider_hotmart.api.retry import Retrier, RetryPolicy
 
-_T = TypeVar("_T")
-#: Seconds to wait for a connection; Hotmart takes its time to answer, never to connect.
-CONNECT_TIMEOUT = 15.0
-#: Filters whose values are personal data.
-PERSONAL = ("buyer_email", "buyer_name", "affiliate_name")
-#: Bytes that are read of a body at a time: large, so that a page is not gathered from dozens of pieces.
-PIECE = 1 << 20
 #: Seconds that a token lives when the token host does not say.
-UNTOLD_LIFETIME = 3600.0
-
-_clients: WeakSet[HotmartClient] = WeakSet()
+DEFAULT_TOKEN_LIFETIME = 3600.0
 
 
 class HotmartClient:
@@ -68,130 +53,241 @@ class HotmartClient:
     ) -> None:
         self.config = config
         self.clock = clock
-        self._on_secret = on_secret
-        self._policy = RetryPolicy(config.max_retries, config.max_rate_limit_wait)
+        self.on_secret = on_secret
         digest = hashlib.sha256(config.basic.encode()).digest()
         credential = (config.base_url, config.token_url, digest)
-        self._tokens = shared_token_cache(credential, clock)
+        self.tokens = shared_token_cache(credential, clock)
         self.budget = shared_budget(credential, clock, config.calls_per_minute)
-        self._session = _session(config.max_parallel_calls)
-        _clients.add(self)
-        self._jitter = random.Random()  # noqa: S311 - spreads repeated calls in time; nothing secret depends on it
+        self._session: tuple[int, Session] | None = None
+        self._lock = threading.Lock()
 
-    def list_products(self, query: ProductsQuery, encode: Encode[_T]) -> ProductsListing[_T]:
+    def session(self, policy: RetryPolicy | None = None) -> Session:
+        """Begin calls that end together: those of one listing."""
+        return Session(self, policy or RetryPolicy(self.config.max_retries, self.config.max_rate_limit_wait))
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """
-        Prepare a listing of products; iterating it sends the calls.
+        Send one call to any path, with token, call budget and retries.
 
-        :param query: the filters.
-        :param encode: what to make of each page's records, called where the page is read.
+        :param path: below the base URL.
+        :param params: the query; None among the values leaves a parameter out. It does not show in logs and errors.
+        :return: the decoded body.
+        :raises HotmartError: of the kind that tells what is wrong.
         """
-        return ProductsListing(self, query, encode)
+        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        session = self._shared_session()
+        call = session.call(path, query, personal=bool(query))
+        return session.retrying(call, session.fetch(call), lambda body: responses.parse_object(body, path))
 
-    def list_sales_participants(self, query: ParticipantsQuery, encode: Encode[_T]) -> ParticipantsListing[_T]:
-        """
-        Prepare a listing of sales participants; iterating it sends the calls.
-
-        :param query: the filters.
-        :param encode: what to make of each page's records, called where the page is read.
-        """
-        return ParticipantsListing(self, query, encode)
-
-    def iter_products(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Yield products; the filters are those of :meth:`.HotmartHook.iter_products`."""
-        yield from as_records(ProductsListing, self, ProductsQuery.build(**filters))
-
-    def iter_sales_participants(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Yield sales participants; the filters are those of :meth:`.HotmartHook.iter_sales_participants`."""
-        query = ParticipantsQuery.build(now=self.clock.time(), **filters)
-        yield from as_records(ParticipantsListing, self, query)
-
-    def check(self) -> None:
+    def check(self) -> bool:
         """
         Get a new token and read one product, to see that the credential works.
 
+        :return: whether there is a product.
         :raises HotmartError: of the kind that tells what is wrong.
         """
-        token = self._fetch_token()
-        self._announce(token.value)
-        self._tokens.replace(token.value, lambda: token)
-        self.fetch(PRODUCTS.path, {"max_results": "1"}, lambda body: body)
-
-    def log_in(self) -> None:
-        """Make sure that there is a token."""
-        self._token()
+        policy = RetryPolicy(min(self.config.max_retries, 1), self.config.max_rate_limit_wait)
+        with self.session(policy) as session:
+            session.log_in(anew=True)
+            return bool(session.get(session.call(PRODUCTS.path, {"max_results": "1"})).rows)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+        """Close the connections of single calls."""
+        with self._lock:
+            held, self._session = self._session, None
+        if held is not None and held[0] == os.getpid():
+            held[1].close()
 
-    def fetch(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        read: Callable[[dict[str, Any]], _T],
-        *,
-        listing: Any = None,
-        narrowable: bool = False,
-    ) -> _T:
+    def _shared_session(self) -> Session:
+        """The connections for single calls; a forked process has its own."""
+        with self._lock:
+            if self._session is None or self._session[0] != os.getpid():
+                self._session = (os.getpid(), self.session())
+            return self._session[1]
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    One call, repetitions included.
+
+    :param path: below the base URL.
+    :param params: the query.
+    :param retrier: its repetitions.
+    :param rows_key: where the rows are, as in the endpoint table.
+    :param personal: whether the query holds something about a person.
+    :param can_narrow: fail at once on 502, which says that the query is too wide, so that the caller narrows it.
+    """
+
+    path: str
+    params: Mapping[str, str]
+    retrier: Retrier
+    rows_key: str | None = "items"
+    personal: bool = False
+    can_narrow: bool = False
+
+
+class Session:
+    """
+    The calls of one listing: connections, threads, a turn in the call budget, and an end.
+
+    Threads only fetch bytes; the caller's thread takes them apart.
+
+    :param client: whose credential it uses.
+    :param policy: how often a call is repeated.
+    """
+
+    def __init__(self, client: HotmartClient, policy: RetryPolicy) -> None:
+        self.client = client
+        self.width = client.config.max_parallel_calls
+        self._policy = policy
+        self._http = HttpSession(self.width)
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+        #: Calls sent so far, repeated ones included.
+        self.calls = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def call(self, path: str, params: Mapping[str, str], **facts: Any) -> Call:
+        """Prepare a call."""
+        return Call(path, params, self._retrier(), **facts)
+
+    def submit(self, call: Call) -> Future[bytes]:
+        """Fetch in one of the threads."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.width, thread_name_prefix="hotmart")
+        try:
+            return self._pool.submit(self.fetch, call)
+        except RuntimeError:  # the main thread has ended, and no other thread is given work any more
+            future: Future[bytes] = Future()
+            try:
+                future.set_result(self.fetch(call))
+            except HotmartError as error:
+                future.set_exception(error)
+            return future
+
+    def get(self, call: Call) -> Page:
         """
-        Ask for one page, as often as it takes.
+        Send a call and take its page apart.
 
-        :param path: below the base URL.
-        :param params: the query.
-        :param read: makes the result of the decoded body. It runs in the one thread that takes pages apart.
-        :param listing: whose call it is, with ``count_call()`` and ``check_running()``; listings take turns.
-        :param narrowable: fail at once on 502, which says that the query is too wide, so that the caller narrows it.
         :raises HotmartError: of the kind that tells what is wrong.
         """
-        patience = self._patience()
+        return self.read(call, self.fetch(call))
+
+    def read(self, call: Call, body: bytes) -> Page:
+        """
+        Take the body of a call apart; where it turns out to be no JSON, the call is repeated.
+
+        :raises HotmartError: of the kind that tells what is wrong.
+        """
+        page: Page = self.retrying(call, body, lambda body: responses.parse_page(body, call.path, call.rows_key))
+        return page
+
+    def retrying(self, call: Call, body: bytes, parse: Callable[[bytes], Any]) -> Any:
+        """Parse a body, and fetch it again as long as it is no JSON."""
+        while True:
+            try:
+                return parse(body)
+            except HotmartNotJsonError as error:
+                call.retrier.wait(error)
+            body = self.fetch(call)
+
+    def fetch(self, call: Call) -> bytes:
+        """
+        Get the body of a successful answer, as often as it takes.
+
+        :raises HotmartError: of the kind that tells what is wrong.
+        """
+        client = self.client
         token = self._token()
         renewed = False
         while True:
-            if listing is not None:
-                listing.check_running()
-            call = self.budget.acquire(listing)
-            if listing is not None:
-                listing.count_call()
-            error: HotmartError
-            headers: Mapping[str, str] = {}
+            self.check_running()
+            number = client.budget.acquire(self, self._sleep)
+            with self._lock:
+                self.calls += 1
+            response = None
+            error: HotmartError | None
             try:
-                answer = self._send("GET", self.config.base_url + path, _Bearer(token), params=params)
-                headers = answer.headers
-                self.budget.report(call, headers)
-                if answer.status == 200:
-                    page: _T = in_decoder(_read_page, read, answer.body, path)
-                    return page
-                hidden = [token, self.config.client_secret, *(params[one] for one in PERSONAL if one in params)]
-                error = answers.error_for(answer.status, headers, answer.body, path, hidden)
-            except (HotmartTransportError, answers.NotJsonError) as failure:
+                response = self._send("GET", client.config.base_url + call.path, f"Bearer {token}", params=call.params)
+            except HotmartTransportError as failure:
                 error = failure
-            if isinstance(error, HotmartAuthError) and not renewed:
+            else:
+                secrets = (token, client.config.client_secret)
+                error = responses.error_of(
+                    response, call.path, now=client.clock.time(), secrets=secrets, personal=call.personal
+                )
+            client.budget.report(number, {} if response is None else response.headers)
+            if error is None and response is not None:
+                return response.body
+            assert error is not None  # noqa: S101 - for the type checker
+            if call.can_narrow and error.status == 502:
+                raise error
+            if isinstance(error, HotmartAuthError):
+                if renewed:
+                    call.retrier.wait(error)
                 token, renewed = self._new_token(token), True
                 continue
-            if error.status == 502 and narrowable:
-                raise error
-            patience.wait(error, headers)
+            call.retrier.wait(error)
 
-    def forked(self) -> None:
-        """Begin anew in a forked process: two processes must not read from one connection."""
-        self._session = _session(self.config.max_parallel_calls)
+    def log_in(self, *, anew: bool = False) -> None:
+        """
+        Make sure that there is a token.
 
-    def _patience(self) -> Patience:
-        return Patience(self._policy, self.clock, self.budget, self._jitter.random)
+        :param anew: even if there is one.
+        """
+        token = self._token()
+        if anew:
+            self._new_token(token)
+
+    def check_running(self) -> None:
+        """
+        Keep work from being done that nobody waits for.
+
+        :raises HotmartStoppedError: when the session was stopped.
+        """
+        if self._stopped:
+            raise HotmartStoppedError("The listing was stopped, because its task was")
+
+    def stop(self) -> None:
+        """
+        End all calls and waits.
+
+        It takes no lock and waits for nothing, so a signal handler may call it.
+        """
+        self._stopped = True
+        self._http.abort()
+
+    def close(self) -> None:
+        """End all calls and waits, and the threads."""
+        self.stop()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._http.close()
+
+    def _sleep(self, seconds: float) -> None:
+        self.client.clock.sleep(seconds, lambda: self._stopped)
+        self.check_running()
+
+    def _retrier(self) -> Retrier:
+        return Retrier(self._policy, self._sleep, self.client.budget.block)
 
     def _token(self) -> str:
-        token = self._tokens.get(self._fetch_token)
-        self._announce(token)
-        return token
+        return self._announced(self.client.tokens.get(self._fetch_token, self.check_running))
 
     def _new_token(self, refused: str) -> str:
-        token = self._tokens.replace(refused, self._fetch_token)
-        self._announce(token)
-        return token
+        return self._announced(self.client.tokens.replace(refused, self._fetch_token, self.check_running))
 
-    def _announce(self, token: str) -> None:
-        if self._on_secret is not None:
-            self._on_secret(token)
+    def _announced(self, token: str) -> str:
+        if self.client.on_secret is not None:
+            self.client.on_secret(token)
+        return token
 
     def _fetch_token(self) -> Token:
         """
@@ -200,127 +296,46 @@ class HotmartClient:
         The secret travels in a header and never in the URL, although Hotmart documents that form too: URLs end
         up in logs. Source: https://developers.hotmart.com/docs/en/start/app-auth/.
         """
-        url = self.config.token_url
-        path = urlsplit(url).path
-        patience = self._patience()
+        config = self.client.config
+        path = urlsplit(config.token_url).path
+        retrier = Retrier(self._policy, self._sleep, lambda _: None)
         while True:
-            error: HotmartError
-            headers: Mapping[str, str] = {}
+            self.check_running()
             try:
-                answer = self._send("POST", url, _Basic(self.config.basic), data={"grant_type": "client_credentials"})
-                headers = answer.headers
-                if answer.status == 200:
-                    return _read_token(answers.decode(answer.body, path), path)
-                error = self._token_error(answer, path)
-            except (HotmartTransportError, answers.NotJsonError) as failure:
+                form = {"grant_type": "client_credentials"}
+                response = self._send("POST", config.token_url, f"Basic {config.basic}", data=form)
+                error = responses.error_of(
+                    response, path, now=self.client.clock.time(), secrets=(config.client_secret, config.basic)
+                )
+                if error is None:
+                    return _token_in(responses.parse_object(response.body, path), path)
+                if error.status in (400, 401, 403) and not isinstance(error, HotmartNotJsonError):
+                    error = HotmartAuthError(
+                        "Hotmart does not accept the Client ID and Client Secret: "
+                        "copy both again from Tools > Hotmart credentials",
+                        status=error.status,
+                        error=error.error,
+                        description=error.description,
+                        path=path,
+                    )
+            except (HotmartTransportError, HotmartNotJsonError) as failure:
                 error = failure
-            patience.wait(error, headers)
+            retrier.wait(error)
 
-    def _token_error(self, answer: _Answer, path: str) -> HotmartError:
-        hidden = [self.config.client_secret, self.config.basic]
-        error = answers.error_for(answer.status, answer.headers, answer.body, path, hidden)
-        if answer.status in (400, 401, 403):
-            return HotmartAuthError(
-                "Hotmart does not accept the Client ID and Client Secret: "
-                "copy both again from Tools > Hotmart credentials",
-                status=error.status,
-                error=error.error,
-                description=error.description,
-                path=path,
-            )
-        return error
-
-    def _send(self, method: str, url: str, auth: AuthBase, **content: Any) -> _Answer:
-        """Send one request and read its whole answer."""
-        timeout = (min(CONNECT_TIMEOUT, self.config.timeout), self.config.timeout)
+    def _send(self, method: str, url: str, authorization: str, **content: Any) -> Response:
         try:
-            with self._session.request(
-                method, url, auth=auth, timeout=timeout, allow_redirects=False, stream=True, **content
-            ) as response:
-                body = b"".join(response.iter_content(PIECE))
-        except requests.RequestException as problem:
-            failure = failure_of(problem, url)
-        else:
-            answer = _Answer(response.status_code, response.headers, body)
-            _check_length(answer, url)
-            return answer
-        # Outside the handler, so that the original, whose text holds the whole query, is not chained to it.
-        raise failure
+            return self._http.send(method, url, authorization, self.client.config.timeout, **content)
+        except HotmartTransportError:
+            self.check_running()  # broken off by ourselves
+            raise
 
 
-class _Answer(NamedTuple):
-    """An answer that was read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class _Bearer(AuthBase):
-    """Sends the token; as an ``auth`` object, so that a ``.netrc`` cannot put its own in place."""
-
-    scheme = "Bearer"
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"{self.scheme} {self._value}"
-        return request
-
-
-class _Basic(_Bearer):
-    """Sends client id and secret."""
-
-    scheme = "Basic"
-
-
-def _session(connections: int) -> requests.Session:
-    """Make a session with few and plain headers: Hotmart may answer 400 to unexpected ones."""
-    hide_queries_from_debug_logs()
-    session = requests.Session()
-    session.headers.clear()
-    session.headers.update(
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": f"airflow-provider-hotmart/{__version__}",
-        }
-    )
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=max(connections, 1))
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _read_page(read: Callable[[dict[str, Any]], _T], body: bytes, path: str) -> _T:
-    """Take a page apart."""
-    return read(answers.decode(body, path))
-
-
-def _check_length(answer: _Answer, url: str) -> None:
-    """Make sure that a body is as long as announced; not every version of urllib3 does."""
-    announced = answer.headers.get("Content-Length", "")
-    plain = "Content-Encoding" not in answer.headers
-    if plain and announced.isdigit() and len(answer.body) != int(announced):
-        raise answers.CutShortError("Hotmart's answer was cut short: run it again", path=urlsplit(url).path)
-
-
-def _read_token(body: dict[str, Any], path: str) -> Token:
-    value, lifetime = body.get("access_token"), body.get("expires_in")
+def _token_in(body: Any, path: str) -> Token:
+    value, lifetime = (body.get("access_token"), body.get("expires_in")) if isinstance(body, dict) else (None, None)
     # What does not fit into a header must not reach the library that would quote it in its error.
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value or " " in value:
         raise HotmartResponseError(
             "The token host answered without a usable access_token: check token_url of the connection", path=path
         )
     valid = isinstance(lifetime, (int, float)) and not isinstance(lifetime, bool) and lifetime > 0
-    return Token(value, float(lifetime) if valid and lifetime is not None else UNTOLD_LIFETIME)
-
-
-def _forked() -> None:
-    for client in list(_clients):
-        client.forked()
-
-
-os.register_at_fork(after_in_child=_forked)
+    return Token(value, float(lifetime) if valid and lifetime is not None else DEFAULT_TOKEN_LIFETIME)

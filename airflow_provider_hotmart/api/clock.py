@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+#: Seconds within which a wait notices that it was stopped.
+NAP = 0.2
 
 
 class Clock(Protocol):
@@ -15,8 +19,13 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since some fixed moment, never going back."""
 
-    def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds."""
+    def sleep(self, seconds: float, stopped: Callable[[], bool]) -> None:
+        """
+        Wait.
+
+        :param seconds: how long.
+        :param stopped: whether to wait no longer.
+        """
 
 
 class SystemClock:
@@ -30,9 +39,11 @@ class SystemClock:
         """Seconds since some fixed moment, never going back."""
         return time.monotonic()
 
-    def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds."""
-        time.sleep(seconds)
+    def sleep(self, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Wait in naps: what stops it may be a signal handler, which must take no lock, not even an event's."""
+        end = time.monotonic() + seconds
+        while not stopped() and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, NAP))
 
 
 #: The clock of everything that is not given another one.

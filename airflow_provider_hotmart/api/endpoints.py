@@ -1,13 +1,60 @@
-"""One row per endpoint: where it is, how large its pages are, what makes a row the same row."""
+"""THE table: one row per endpoint. What operators, the hook, listings, logs and documentation need to know of it."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from enum import StrEnum
 
-from airflow_provider_hotmart.api.errors import HotmartResponseError
+from airflow_provider_hotmart.api.enums import CommissionRole, ParticipantRole, ProductFormat, ProductStatus, SaleStatus
+
+
+@dataclass(frozen=True)
+class Filter:
+    """
+    One filter of an endpoint.
+
+    :param name: of the argument.
+    :param kind: ``text``, ``id`` (a whole number) or ``word`` (one of ``words``).
+    :param words: the values that are known.
+    :param is_open: whether Hotmart may take more than those.
+    :param several: whether several values may be given; each is asked for in calls of its own.
+    :param personal: whether its value is about a person.
+    :param parameter: what Hotmart calls it, where that is something else; ``""``: Hotmart does not take it, and it is
+        applied to what comes.
+    :param selects: for such a one, the key of a record that it looks at.
+    """
+
+    name: str
+    kind: str = "text"
+    words: type[StrEnum] | None = None
+    is_open: bool = False
+    several: bool = False
+    personal: bool = False
+    parameter: str | None = None
+    selects: str = ""
+
+    @property
+    def sent_as(self) -> str:
+        """Name of Hotmart's query parameter."""
+        return self.name if self.parameter is None else self.parameter
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    One value of a row.
+
+    :param path: dot path relative to a row; a list is passed through.
+    :param type: ``text``, ``integer``, ``decimal``, ``boolean``, ``moment`` (epoch milliseconds) or ``json``.
+    :param personal: whether it is about a person.
+    :param optional: whether a row may lack it.
+    """
+
+    path: str
+    type: str = "text"
+    personal: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -15,84 +62,122 @@ class Endpoint:
     """
     A listing of Hotmart's.
 
-    :param path: below the base URL.
+    :param name: of the hook's method after ``iter_``.
+    :param path: below the base URL, with placeholders in braces.
+    :param noun: what its rows are called in logs.
+    :param identity: dot paths, relative to a row, whose values together tell one row from another.
+    :param columns: of a row.
+    :param filters: that it takes, without dates.
+    :param dates: names of the arguments for the first moment and the first that no longer counts, each with
+        Hotmart's name of the parameter.
+    :param status: the filter whose values are asked for in the order of a sale's life.
+    :param status_key: under which a record says the status that was asked for.
+    :param records_in: the list in a row whose elements become records of their own.
+    :param rows_key: where the rows are in an answer; ``"[]"``: the answer is an array; None: it is the one row.
     :param page_size: rows asked for per page; Hotmart clamps larger values silently.
-    :param identity: dot paths, relative to a row, whose values together tell one row from another; the first
-        one must be there.
-    :param needed: further dot paths that this package reads; with a ``select`` they are asked for as well.
     """
 
+    name: str
     path: str
-    page_size: int
+    noun: str
     identity: tuple[str, ...]
-    needed: tuple[str, ...] = ()
+    columns: tuple[Column, ...]
+    filters: tuple[Filter, ...] = ()
+    dates: tuple[tuple[str, str], tuple[str, str]] | None = None
+    status: str | None = None
+    status_key: str | None = None
+    records_in: str | None = None
+    rows_key: str | None = "items"
+    page_size: int = 500
 
-    def key(self, row: dict[str, Any]) -> Hashable:
-        """
-        Identity of a row.
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of all that can be asked: filters, dates, ``select``."""
+        dates = [name for name, _ in self.dates or ()]
+        return (*(one.name for one in self.filters), *dates, "select")
 
-        :raises HotmartResponseError: when the row lacks it.
-        """
-        first = row.get(self.identity[0])
-        if not isinstance(first, (str, int)) or first == "":
-            raise HotmartResponseError(f"a row of {self.path} has no {self.identity[0]}")
-        if not self._further:
-            return first
-        return (first, *[_at(row, names) for names in self._further])
+    def filter(self, name: str) -> Filter:
+        """Find a filter by its name."""
+        return next(one for one in self.filters if one.name == name)
 
-    @cached_property
-    def _further(self) -> list[list[str]]:
-        """The names on the way to each value of the identity after the first."""
-        return [path.split(".") for path in self.identity[1:]]
-
-    def select(self, asked: tuple[str, ...]) -> str:
-        """The ``select`` to send: what was asked for, and what tells rows apart."""
-        missing = [path for path in (*self.identity, *self.needed) if not _covered(path, asked)]
-        return ",".join((*asked, *missing))
-
-
-def _at(row: Any, names: list[str]) -> Any:
-    for name in names:
-        row = row.get(name) if isinstance(row, dict) else None
-    return None if isinstance(row, (dict, list)) else row
+    def knows(self, path: str) -> bool:
+        """Tell whether a dot path is a documented one, or leads to one, or into one that may hold anything."""
+        return any(
+            path == column.path
+            or column.path.startswith(f"{path}.")
+            or (column.type == "json" and path.startswith(f"{column.path}."))
+            for column in self.columns
+        )
 
 
-def _covered(path: str, asked: tuple[str, ...]) -> bool:
-    """Whether a path, or something that it lies in, is asked for."""
-    return any(path == one or path.startswith(f"{one}.") for one in asked)
-
-
-def keep(value: Any, asked: tuple[str, ...]) -> Any:
+def columns(text: str, **flags: bool) -> Iterator[Column]:
     """
-    Reduce a row to the paths that were asked for, as Hotmart's ``select`` does.
+    Read columns written one after the other, ``path:type``; the type of plain text is left out.
 
-    A field of which nothing is left is left out; in a list an empty object stays, so that lists keep their length.
-
-    :param value: a row, or a part of one.
-    :param asked: dot paths relative to it.
+    :param flags: of all of them.
     """
-    if isinstance(value, list):
-        return [keep(one, asked) for one in value]
-    if not isinstance(value, dict):
-        return {}
-    whole = {path for path in asked if "." not in path}
-    deeper: dict[str, list[str]] = {}
-    for path in asked:
-        name, dot, rest = path.partition(".")
-        if dot and name not in whole:
-            deeper.setdefault(name, []).append(rest)
-    kept: dict[str, Any] = {}
-    for name, part in value.items():
-        if name in whole:
-            kept[name] = part
-        elif name in deeper:
-            inside = keep(part, tuple(deeper[name]))
-            if inside:
-                kept[name] = inside
-    return kept
+    for word in text.split():
+        path, _, kind = word.partition(":")
+        yield Column(path, kind or "text", **flags)
 
 
-#: Source: https://developers.hotmart.com/docs/en/v1/product/product-list/.
-PRODUCTS = Endpoint("/products/api/v1/products", 500, ("id",))
-#: Source: https://developers.hotmart.com/docs/en/v1/sales/sales-users/.
-SALES_PARTICIPANTS = Endpoint("/payments/api/v1/sales/users", 500, ("transaction", "product.id"), ("users.role",))
+def _prefixed(prefix: str, made: Iterable[Column]) -> Iterator[Column]:
+    for column in made:
+        yield Column(f"{prefix}{column.path}", column.type, column.personal, column.optional)
+
+
+_ADDRESS = "city zip_code address complement neighborhood number"
+_USER = (
+    *columns("ucode locale", optional=True),
+    *columns("name trade_name cellphone phone email documents:json", personal=True, optional=True),
+    *columns("address.country address.state", optional=True),
+    *_prefixed("address.", columns(_ADDRESS, personal=True, optional=True)),
+)
+_SALES_DATES = (("sales_start_date", "start_date"), ("sales_end_date", "end_date"))
+_TRANSACTION = Filter("transaction", several=True)
+_TRANSACTION_STATUS = Filter("transaction_status", "word", SaleStatus, several=True)
+_PRODUCT_ID = Filter("product_id", "id", several=True)
+_COMMISSION_AS = Filter("commission_as", "word", CommissionRole)
+
+PRODUCTS = Endpoint(
+    # Source: https://developers.hotmart.com/docs/en/v1/product/product-list/.
+    name="products",
+    path="/products/api/v1/products",
+    noun="products",
+    identity=("id",),
+    columns=tuple(
+        columns("id:integer name ucode status created_at:moment format is_subscription:boolean warranty_period:integer")
+    ),
+    filters=(
+        Filter("product_id", "id", several=True, parameter="id"),
+        Filter("status", "word", ProductStatus, several=True),
+        Filter("format", "word", ProductFormat, is_open=True, several=True),
+    ),
+)
+
+SALES_PARTICIPANTS = Endpoint(
+    # Source: https://developers.hotmart.com/docs/en/v1/sales/sales-users/.
+    name="sales_participants",
+    path="/payments/api/v1/sales/users",
+    noun="sales",
+    identity=("transaction", "product.id"),
+    columns=(*columns("transaction product.id:integer product.name users.role"), *_prefixed("users.user.", _USER)),
+    filters=(
+        _TRANSACTION,
+        _TRANSACTION_STATUS,
+        _PRODUCT_ID,
+        Filter("buyer_email", personal=True),
+        Filter("buyer_name", personal=True),
+        Filter("sales_source"),
+        Filter("affiliate_name", personal=True),
+        _COMMISSION_AS,
+        Filter("roles", "word", ParticipantRole, is_open=True, several=True, parameter="", selects="role"),
+    ),
+    dates=_SALES_DATES,
+    status="transaction_status",
+    status_key="transaction_status",
+    records_in="users",
+)
+
+#: Every endpoint by its name.
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (PRODUCTS, SALES_PARTICIPANTS)}

@@ -12,11 +12,6 @@ class SaleStatus(StrEnum):
     """
     Status of a sale, in the order of a sale's life.
 
-    The order matters: statuses are listed in it, one after the other, so that a sale that moves on
-    while it is being listed is met again under its next status instead of being missed. Statuses from
-    which a sale may still be approved (an overdue instalment, an expired boleto that the bank settles
-    late) come before ``APPROVED``; those that end a sale come after ``COMPLETE``.
-
     ``PROTESTED`` and ``DISPUTE`` are an old and a new name of one state.
     ``UNDER_ANALISYS`` is Hotmart's own spelling.
     """
@@ -73,6 +68,14 @@ class ProductFormat(StrEnum):
     AGENT = "AGENT"
 
 
+class CommissionRole(StrEnum):
+    """Role of the account that asks, in the sales that are listed."""
+
+    PRODUCER = "PRODUCER"
+    COPRODUCER = "COPRODUCER"
+    AFFILIATE = "AFFILIATE"
+
+
 class ParticipantRole(StrEnum):
     """Role of a person in a sale. Roles that are not in this list are passed on."""
 
@@ -80,21 +83,6 @@ class ParticipantRole(StrEnum):
     PRODUCER = "PRODUCER"
     COPRODUCER = "COPRODUCER"
     AFFILIATE = "AFFILIATE"
-
-
-#: Names of the filters of sales participants, without the dates.
-PARTICIPANT_FILTERS = (
-    "transaction",
-    "transaction_status",
-    "product_id",
-    "buyer_email",
-    "buyer_name",
-    "sales_source",
-    "affiliate_name",
-    "commission_as",
-    "roles",
-    "select",
-)
 
 
 class PaymentType(StrEnum):
@@ -266,3 +254,81 @@ class CheckinStatus(StrEnum):
     PARTIAL = "PARTIAL"
     CONCLUDED = "CONCLUDED"
     ALL = "ALL"
+
+
+_S = SaleStatus
+#: An old and a new name of one state of a sale; the service may know only one of them.
+ALIASES = (_S.PROTESTED, _S.DISPUTE)
+_UNPAID = (_S.OVERDUE, _S.NO_FUNDS, _S.BLOCKED, _S.CANCELLED)
+_TAKEN_BACK = (*ALIASES, _S.PARTIALLY_REFUNDED, _S.REFUNDED, _S.CHARGEBACK, _S.CANCELLED)
+#: From which status a sale can move directly to which. Listings ask for statuses in this order, so that a sale that
+#: moves on meanwhile is met again under its next status instead of being missed.
+MOVES: dict[SaleStatus, tuple[SaleStatus, ...]] = {
+    _S.STARTED: (_S.PROCESSING_TRANSACTION, _S.WAITING_PAYMENT, _S.PRINTED_BILLET, _S.APPROVED, _S.CANCELLED),
+    _S.PRE_ORDER: (_S.PROCESSING_TRANSACTION, _S.APPROVED, _S.CANCELLED),
+    _S.PROCESSING_TRANSACTION: (_S.UNDER_ANALISYS, _S.APPROVED, *_UNPAID),
+    _S.WAITING_PAYMENT: (_S.APPROVED, _S.EXPIRED, _S.CANCELLED),
+    _S.PRINTED_BILLET: (_S.APPROVED, _S.EXPIRED, _S.CANCELLED),
+    _S.UNDER_ANALISYS: (_S.APPROVED, _S.NO_FUNDS, _S.BLOCKED, _S.CANCELLED),
+    _S.OVERDUE: (_S.APPROVED, _S.CANCELLED),
+    # The bank settles a boleto late.
+    _S.EXPIRED: (_S.APPROVED,),
+    _S.APPROVED: (_S.COMPLETE, *_TAKEN_BACK),
+    _S.COMPLETE: _TAKEN_BACK,
+    _S.PROTESTED: (_S.REFUNDED, _S.CHARGEBACK, _S.CANCELLED),
+    _S.DISPUTE: (_S.REFUNDED, _S.CHARGEBACK, _S.CANCELLED),
+    _S.PARTIALLY_REFUNDED: (_S.REFUNDED, _S.CHARGEBACK, _S.CANCELLED),
+}
+#: Moves against that order: a dispute or a chargeback that is won, an instalment that is tried again. A sale that
+#: makes one of them while it is listed can be missed by that listing; the next one has it.
+MOVES_BACK: dict[SaleStatus, tuple[SaleStatus, ...]] = {
+    _S.OVERDUE: (_S.PROCESSING_TRANSACTION,),
+    _S.PROTESTED: (_S.APPROVED, _S.COMPLETE),
+    _S.DISPUTE: (_S.APPROVED, _S.COMPLETE),
+    _S.CHARGEBACK: (_S.APPROVED, _S.COMPLETE),
+}
+
+
+def ranks() -> tuple[tuple[SaleStatus, ...], ...]:
+    """
+    Sort the statuses of a sale into ranks: no sale moves within a rank, and every move leads to a later one.
+
+    :return: the ranks in order; the rank of a status is the length of the longest way to it.
+    """
+    found = dict.fromkeys(SaleStatus, 0)
+    for _ in SaleStatus:
+        for status, targets in MOVES.items():
+            for target in targets:
+                found[target] = max(found[target], found[status] + 1)
+    return tuple(
+        tuple(status for status in SaleStatus if found[status] == rank) for rank in range(max(found.values()) + 1)
+    )
+
+
+#: What people write in Portuguese, in upper case with underscores, and Hotmart's word for it.
+PORTUGUESE = {
+    "INICIADO": "STARTED", "INICIADA": "STARTED",
+    "PRE_VENDA": "PRE_ORDER", "PRÉ_VENDA": "PRE_ORDER", "PRE_PEDIDO": "PRE_ORDER",
+    "PROCESSANDO": "PROCESSING_TRANSACTION", "EM_PROCESSAMENTO": "PROCESSING_TRANSACTION",
+    "AGUARDANDO_PAGAMENTO": "WAITING_PAYMENT",
+    "BOLETO_IMPRESSO": "PRINTED_BILLET", "BOLETO": "PRINTED_BILLET",
+    "EM_ANALISE": "UNDER_ANALISYS", "EM_ANÁLISE": "UNDER_ANALISYS", "UNDER_ANALYSIS": "UNDER_ANALISYS",
+    "BLOQUEADO": "BLOCKED", "BLOQUEADA": "BLOCKED",
+    "SEM_SALDO": "NO_FUNDS", "SALDO_INSUFICIENTE": "NO_FUNDS",
+    "ATRASADO": "OVERDUE", "ATRASADA": "OVERDUE", "VENCIDO": "OVERDUE",
+    "EXPIRADO": "EXPIRED", "EXPIRADA": "EXPIRED",
+    "APROVADO": "APPROVED", "APROVADA": "APPROVED",
+    "COMPLETO": "COMPLETE", "COMPLETA": "COMPLETE", "COMPLETED": "COMPLETE",
+    "RECLAMADO": "PROTESTED", "RECLAMADA": "PROTESTED", "DISPUTA": "DISPUTE",
+    "REEMBOLSADO_PARCIALMENTE": "PARTIALLY_REFUNDED", "PARCIALMENTE_REEMBOLSADO": "PARTIALLY_REFUNDED",
+    "CANCELADO": "CANCELLED", "CANCELADA": "CANCELLED", "CANCELED": "CANCELLED",
+    "REEMBOLSADO": "REFUNDED", "REEMBOLSADA": "REFUNDED", "REEMBOLSO": "REFUNDED",
+    "ESTORNADO": "CHARGEBACK", "ESTORNO": "CHARGEBACK",
+    "COMPRADOR": "BUYER", "COMPRADORA": "BUYER",
+    "PRODUTOR": "PRODUCER", "PRODUTORA": "PRODUCER",
+    "COPRODUTOR": "COPRODUCER", "CO_PRODUTOR": "COPRODUCER", "COPRODUTORA": "COPRODUCER",
+    "AFILIADO": "AFFILIATE", "AFILIADA": "AFFILIATE",
+    "RASCUNHO": "DRAFT", "ATIVO": "ACTIVE", "ATIVA": "ACTIVE", "PAUSADO": "PAUSED", "PAUSADA": "PAUSED",
+    "CURSO": "ONLINE_COURSE", "CURSO_ONLINE": "ONLINE_COURSE", "COMUNIDADE": "COMMUNITY", "INGRESSO": "ETICKET",
+    "EVENTO_ONLINE": "ONLINE_EVENT",
+}  # fmt: skip

@@ -12,10 +12,13 @@ class HotmartError(Exception):
     :param error: Hotmart's own ``error``.
     :param description: Hotmart's own ``error_description`` (or ``message``).
     :param path: path of the request; never its query, which may hold personal data.
+    :param retry_after: seconds after which Hotmart accepts calls again, as far as it said so.
     """
 
-    #: True where repeating the same call, however late, gives the same answer.
+    #: Whether repeating the task, however late, ends the same.
     permanent = False
+    #: Whether the same call, sent again a moment later, may succeed.
+    retryable = False
 
     def __init__(
         self,
@@ -25,6 +28,7 @@ class HotmartError(Exception):
         error: str | None = None,
         description: str | None = None,
         path: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -32,16 +36,17 @@ class HotmartError(Exception):
         self.error = error
         self.description = description
         self.path = path
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
-        hotmart = ": ".join(part for part in (self.error, self.description) if part)
+        said = ": ".join(part for part in (self.error, self.description) if part)
         facts = [
             f"HTTP {self.status}" if self.status else "",
             self.path or "",
-            f"Hotmart says «{hotmart}»" if hotmart else "",
+            f"Hotmart says «{said}»" if said else "",
         ]
-        told = ", ".join(fact for fact in facts if fact)
-        return f"{self.message} [{told}]" if told else self.message
+        shown = ", ".join(fact for fact in facts if fact)
+        return f"{self.message} [{shown}]" if shown else self.message
 
 
 class HotmartConfigError(HotmartError, ValueError):
@@ -73,24 +78,34 @@ class HotmartNotFoundError(HotmartError):
 
 
 class HotmartRateLimitError(HotmartError):
-    """
-    The call limit is used up for longer than the connection allows to wait.
-
-    :param retry_after: seconds until Hotmart accepts calls again, as far as it said so.
-    """
-
-    def __init__(self, message: str, *, retry_after: float | None = None, **facts: object) -> None:
-        super().__init__(message, **facts)  # type: ignore[arg-type]  # the keywords of the base class
-        self.retry_after = retry_after
+    """The call limit is used up for longer than the connection allows to wait."""
 
 
 class HotmartServerError(HotmartError):
     """Hotmart failed, and went on failing while the call was repeated."""
 
+    retryable = True
+
 
 class HotmartTransportError(HotmartError):
     """No complete answer came: network, DNS, TLS, time-out, or a body cut short."""
 
+    retryable = True
+
+
+class HotmartUnknownHostError(HotmartTransportError):
+    """The name of the host has no address."""
+
 
 class HotmartResponseError(HotmartError):
     """An answer came that is not the promised JSON, or contradicts itself."""
+
+
+class HotmartNotJsonError(HotmartResponseError):
+    """The body is empty, HTML, cut off, or any other thing that Hotmart's API does not write."""
+
+    retryable = True
+
+
+class HotmartStoppedError(HotmartError):
+    """The listing was stopped before its end, because its task was."""

@@ -1,96 +1,99 @@
-"""Whether a failed call is worth repeating, and when. Pure: facts in, decision out."""
+"""Whether a failed call is repeated, and when: the one place that decides it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import logging
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from typing import NoReturn
 
-#: Answers that pass by themselves. 502 is among them only where the question cannot be made smaller.
-PASSING = frozenset({408, 425, 500, 502, 503, 504})
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 30.0
+from airflow_provider_hotmart.api.errors import HotmartError, HotmartRateLimitError
+
+_log = logging.getLogger(__name__)
+#: Seconds before the first repetition; doubles each time.
+MIN_WAIT = 1.0
+MAX_WAIT = 30.0
 #: Seconds to wait for the call limit where the answer does not say how long.
-UNTOLD_RATE_LIMIT_WAIT = 10.0
+DEFAULT_RETRY_AFTER = 10.0
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
     """
-    How patient a client is with one call.
+    How often and how long one call is repeated.
 
-    :param max_retries: how often a call is repeated after a passing failure.
+    :param max_retries: repetitions after a failure that may pass.
     :param max_rate_limit_wait: seconds that one call may spend waiting for the call limit, in all.
     """
 
     max_retries: int = 5
     max_rate_limit_wait: float = 120.0
 
-    def wait_after_failure(self, attempt: int, jitter: float) -> float | None:
-        """
-        Seconds to wait before a call is repeated after a passing failure; None: give up.
 
-        Doubles from one second to half a minute; the upper half of each wait is random, so that callers
-        that failed together do not come back together.
-
-        :param attempt: how many repetitions there were so far.
-        :param jitter: a random number from 0 to 1.
-        """
-        if attempt >= self.max_retries:
-            return None
-        longest = min(FIRST_WAIT * 2.0 ** min(attempt, 30), LONGEST_WAIT)
-        return longest * (0.5 + jitter / 2)
-
-    def wait_after_rate_limit(self, told: float | None, waited: float, jitter: float) -> float | None:
-        """
-        Seconds to wait before a call that met the call limit is repeated; None: longer than allowed.
-
-        :param told: seconds that the answer asked to wait, None when it did not say.
-        :param waited: seconds that this call has waited for the limit so far.
-        :param jitter: a random number from 0 to 1; spreads the callers that were all told the same second.
-        """
-        wait = max(1.0, UNTOLD_RATE_LIMIT_WAIT if told is None else told)
-        return wait + jitter if waited + wait <= self.max_rate_limit_wait else None
-
-
-def is_passing(status: int) -> bool:
-    """Whether an HTTP status says that the same call may succeed a little later."""
-    return status in PASSING or status > 504
-
-
-def told_wait(headers: Mapping[str, str], now: float) -> float | None:
+class Retrier:
     """
-    Seconds that an answer over the call limit asks to wait: the longer of Retry-After and RateLimit-Reset.
+    The repetitions of one call.
 
-    RateLimit-Reset counts the seconds left, it is not an epoch.
-    Source: https://developers.hotmart.com/docs/en/start/rate-limit/.
-
-    :param headers: the answer's headers, looked up without regard to case.
-    :param now: seconds since the epoch, for a Retry-After that is a date.
+    :param policy: how many there may be.
+    :param sleep: waits for so many seconds.
+    :param block: lets no other call of the credential be sent for so many seconds.
+    :param jitter: gives random numbers from 0 to 1.
     """
-    waits = [seconds(headers.get("RateLimit-Reset")), _retry_after(headers.get("Retry-After"), now)]
-    known = [wait for wait in waits if wait is not None]
-    return max(known) if known else None
 
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        sleep: Callable[[float], None],
+        block: Callable[[float], None],
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._policy = policy
+        self._sleep = sleep
+        self._block = block
+        self._jitter = jitter
+        self._retries = 0
+        self._waited = 0.0
 
-def seconds(text: str | None) -> float | None:
-    """Parse a header that holds a number of seconds, or a plain count; None when it does not."""
-    try:
-        value = float(text) if text is not None else math.nan
-    except ValueError:
-        return None
-    return max(value, 0.0) if math.isfinite(value) else None
+    def wait(self, error: HotmartError) -> None:
+        """
+        Wait before the call is repeated.
 
+        :param error: why it is to be repeated.
+        :raises HotmartError: the error, when repeating is no use or was tried often enough.
+        """
+        if isinstance(error, HotmartRateLimitError):
+            self._wait_for_limit(error)
+            return
+        if not error.retryable or self._retries >= self._policy.max_retries:
+            raise error
+        # The upper half of each wait is random, so that callers that failed together do not come back together.
+        wait = min(MIN_WAIT * 2.0 ** min(self._retries, 30), MAX_WAIT) * (0.5 + self._jitter() / 2)
+        self._retries += 1
+        answer = f"HTTP {error.status}" if error.status else "no usable answer"
+        _log.info("%s (%s), repeating the call in %.1f s", type(error).__name__, answer, wait)
+        self._sleep(wait)
 
-def _retry_after(text: str | None, now: float) -> float | None:
-    number = seconds(text)
-    if number is not None or text is None:
-        return number
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    # A date that names no zone is meant as UTC, as HTTP has it.
-    return max((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now, 0.0)
+    def _wait_for_limit(self, error: HotmartRateLimitError) -> None:
+        wait = max(1.0, DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after)
+        if self._waited + wait > self._policy.max_rate_limit_wait:
+            self._give_up(error)
+        # Spreads the callers that were all told the same second.
+        wait += self._jitter()
+        self._waited += wait
+        self._block(wait)
+        _log.info("Hotmart's call limit is used up, going on in %.0f s", wait)
+        self._sleep(wait)
+
+    def _give_up(self, error: HotmartRateLimitError) -> NoReturn:
+        asked = "an unknown time" if error.retry_after is None else f"{error.retry_after:.0f} s"
+        raise HotmartRateLimitError(
+            f"Hotmart's call limit is used up, run it later or raise max_rate_limit_wait in the connection: it asks "
+            f"to wait {asked} after {self._waited:.0f} s of waiting, where the connection allows "
+            f"{self._policy.max_rate_limit_wait:.0f} s",
+            retry_after=error.retry_after,
+            status=error.status,
+            error=error.error,
+            description=error.description,
+            path=error.path,
+        )

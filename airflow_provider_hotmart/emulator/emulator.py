@@ -313,7 +313,8 @@ class HotmartEmulator:
             rng = random.Random(self._rng.random())
         answer = self._token_answer(call) if is_token else self._api_answer(call, standing, rng)
         is_last = answer.page is not None and answer.page.next is None
-        fault = self.faults.take(call.path, page=call.page, is_last=is_last, is_api=standing is not None)
+        is_api = standing is not None
+        fault = self.faults.take(call.path, page=call.page, is_last=is_last, is_api=is_api, params=call.params)
         if fault is not None:
             call.fault = fault.name
             answer = self._spoilt(answer, fault, call, rng)

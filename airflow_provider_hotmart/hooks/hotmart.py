@@ -8,19 +8,22 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
-from airflow_provider_hotmart.api.answers import NotJsonError
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS, Endpoint
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartConfigError,
     HotmartError,
+    HotmartNotJsonError,
     HotmartPermissionError,
     HotmartTransportError,
+    HotmartUnknownHostError,
 )
-from airflow_provider_hotmart.api.transport import UnknownHostError
+from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.get_provider_info import get_provider_info
 
 
@@ -109,8 +112,12 @@ class HotmartHook(BaseHook):
 
     @cached_property
     def _client(self) -> HotmartClient:
-        config = self.config_from(self.get_connection(self.hotmart_conn_id))
-        for secret in (config.client_secret, config.basic):
+        try:
+            connection = self.get_connection(self.hotmart_conn_id)
+        except AirflowNotFoundException:
+            raise missing_connection(self.hotmart_conn_id) from None
+        config = self.config_from(connection)
+        for secret in config.secrets:
             _mask(secret)
         return HotmartClient(config, on_secret=_mask)
 
@@ -122,6 +129,17 @@ class HotmartHook(BaseHook):
         """
         return self._client
 
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """
+        Send one call to an endpoint that this package does not know yet, with token, call budget and retries.
+
+        :param path: below the base URL, such as ``/user/api/v1/me``.
+        :param params: the query.
+        :return: the decoded body.
+        :raises HotmartError: of the kind that tells what is wrong.
+        """
+        return self._client.get(path, params)
+
     def iter_products(
         self, *, product_id: Any = None, status: Any = None, format: Any = None, select: Any = None
     ) -> Iterator[dict[str, Any]]:
@@ -132,22 +150,22 @@ class HotmartHook(BaseHook):
 
         :param product_id: one ID or several.
         :param status: one or several of :class:`~airflow_provider_hotmart.api.enums.ProductStatus`.
-        :param format: one or several of :class:`~airflow_provider_hotmart.api.enums.ProductFormat`; values
-            unknown to this package are passed on.
+        :param format: one or several of :class:`~airflow_provider_hotmart.api.enums.ProductFormat`; a value
+            unknown to this package is asked for, and is an error when nothing is found for it.
         :param select: dot paths of the fields to fetch, a list or comma-separated.
         :return: dictionaries with ``id``, ``name``, ``ucode``, ``status``, ``created_at`` (epoch milliseconds),
             ``format``, ``is_subscription``, ``warranty_period`` (days).
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._client.iter_products(product_id=product_id, status=status, format=format, select=select)
+        return self._iterate(PRODUCTS, product_id=product_id, status=status, format=format, select=select)
 
     def iter_sales_participants(
         self,
         *,
         transaction: Any = None,
         transaction_status: Any = None,
-        start_date: Any = None,
-        end_date: Any = None,
+        sales_start_date: Any = None,
+        sales_end_date: Any = None,
         product_id: Any = None,
         buyer_email: str | None = None,
         buyer_name: str | None = None,
@@ -165,9 +183,9 @@ class HotmartHook(BaseHook):
         :param transaction: one transaction code or several. Without dates, sales of any date are found.
         :param transaction_status: one or several of :class:`~airflow_provider_hotmart.api.enums.SaleStatus`, or
             ``"ALL"``. None means APPROVED and COMPLETE, or, with ``transaction``, whatever status the sale has.
-        :param start_date: first moment: ISO 8601 text, ``datetime`` or ``date``; without a zone it means UTC.
-            None: 30 days before the end.
-        :param end_date: first moment that no longer counts. None: now.
+        :param sales_start_date: first moment: ISO 8601 text, ``datetime`` or ``date``; one without a zone is meant in
+            the connection's. None: 30 days before the end.
+        :param sales_end_date: first moment that no longer counts. None: now.
         :param product_id: one product ID or several.
         :param buyer_email: the buyer's e-mail address.
         :param buyer_name: the buyer's name.
@@ -180,11 +198,12 @@ class HotmartHook(BaseHook):
             record came; None when only ``transaction`` was given), ``product``, ``role`` and ``user``.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._client.iter_sales_participants(
+        return self._iterate(
+            SALES_PARTICIPANTS,
             transaction=transaction,
             transaction_status=transaction_status,
-            start_date=start_date,
-            end_date=end_date,
+            sales_start_date=sales_start_date,
+            sales_end_date=sales_end_date,
             product_id=product_id,
             buyer_email=buyer_email,
             buyer_name=buyer_name,
@@ -195,6 +214,11 @@ class HotmartHook(BaseHook):
             select=select,
         )
 
+    def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
+        client = self._client
+        query = build_query(endpoint, now=client.clock.time(), timezone=client.config.timezone, **filters)
+        return Listing(client, query).objects()
+
     def test_connection(self) -> tuple[bool, str]:
         """
         Get a new token and read one product: a credential may get a token and still be refused everything.
@@ -202,25 +226,34 @@ class HotmartHook(BaseHook):
         :return: whether it works, and what to do if not.
         """
         try:
-            self._client.check()
+            has_products = self._client.check()
         except HotmartConfigError as error:
             return False, str(error)
         except HotmartAuthError as error:
             return False, f"Wrong credential. {error}"
         except HotmartPermissionError as error:
             return False, f"No permission. {error}"
-        except UnknownHostError as error:
+        except HotmartUnknownHostError as error:
             return False, f"Unknown host. {error}"
         except HotmartTransportError as error:
             return False, f"No network. {error}"
-        except NotJsonError as error:
+        except HotmartNotJsonError as error:
             return False, f"Not JSON. {error}"
         except HotmartError as error:
             return False, str(error)
-        return (
-            True,
-            f"Hotmart accepts the credential, and one product could be read from {self._client.config.base_url}",
-        )
+        base_url = self._client.config.base_url
+        if has_products:
+            return True, f"Hotmart accepts the credential, and one product could be read from {base_url}"
+        return True, f"Hotmart accepts the credential. Its account at {base_url} has no products"
+
+
+def missing_connection(hotmart_conn_id: str) -> HotmartConfigError:
+    """Say that a connection is not there, and how to add it."""
+    return HotmartConfigError(
+        f"There is no connection {hotmart_conn_id!r}: add it under Admin > Connections with the type Hotmart, or by "
+        f"`airflow connections add {hotmart_conn_id} --conn-type hotmart --conn-login CLIENT_ID "
+        "--conn-password CLIENT_SECRET`"
+    )
 
 
 def _form() -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,15 +19,15 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_hotmart.api.enums import PARTICIPANT_FILTERS
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_hotmart.api.windows import Window
     from airflow_provider_hotmart.hooks.hotmart import HotmartHook
-    from airflow_provider_hotmart.ledger import Ledger
     from airflow_provider_hotmart.watch import Participant, Watch
+    from airflow_provider_hotmart.watching.ledgers import Ledger, Reservation
 
 #: ``ledger="xcom"``.
 XCOM = "xcom"
@@ -73,7 +73,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer, without taking up a worker.
     """
 
-    filters = PARTICIPANT_FILTERS
+    filters = (*(one.name for one in SALES_PARTICIPANTS.filters), "select")
     template_fields: Sequence[str] = (
         *filters,
         "since",
@@ -243,12 +243,11 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     def _look_patiently(self, context: Context) -> _Look | None:
         """Look once; None when that failed in a way that may pass, and has not done so too often in a row."""
         from airflow_provider_hotmart.api.errors import HotmartError
-        from airflow_provider_hotmart.ledger import LedgerError
-        from airflow_provider_hotmart.storage import DestinationError
+        from airflow_provider_hotmart.storage import StorageError
 
         try:
             look = self._look(context)
-        except (HotmartError, LedgerError, DestinationError) as error:
+        except (HotmartError, StorageError) as error:
             self._failures += 1
             if self._failures > self.max_consecutive_failures:
                 raise
@@ -259,9 +258,9 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
     def _look(self, context: Context) -> _Look:
         """Look once; when enough are new, write them out, and remember them."""
-        from airflow_provider_hotmart.failing import failing_for_good
+        from airflow_provider_hotmart.failing import fail_without_retry
 
-        with failing_for_good():
+        with fail_without_retry(), ExitStack() as until_recorded:
             self._check()
             client = self.hook.get_conn()
             now = client.clock.time()
@@ -270,6 +269,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             since = self.watch.begin(memory.since, _started(context, now))
             window = self.watch.window(now, since)
             look = _Look(window)
+            look.reserve = lambda: until_recorded.enter_context(ledger.reserve(now))
             written = self._read(look, self.watch.look(client, window), memory.known)
             self.log.info("%d new of %d in %s", len(look.new), len(look.all), window)
             look.done = len(look.new) >= self.min_new
@@ -287,8 +287,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                     # Before the ledger: a crash between the two must repeat, not lose.
                     context["ti"].xcom_push(key="return_value", value=look.value)
             begun = since if self.since == "now" else None
-            if look.done:
-                ledger.record(look.new, now, begun)
+            if look.reservation is not None:
+                look.reservation.record(look.new, begun)
             elif memory.since is None and begun is not None:
                 # The next run goes on from here, even if this one meets nobody.
                 ledger.record([], now, begun)
@@ -307,11 +307,14 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         :return: the file's part of the XCom.
         """
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-        from airflow_provider_hotmart.storage import RecordFile, json_lines
+        from airflow_provider_hotmart.api.rows import json_lines
+        from airflow_provider_hotmart.storage import RecordFile
 
         if self.destination is None:
             for participant in participants:
                 look.add(participant, known)
+            if len(look.new) >= self.min_new:
+                look.reservation = look.reserve()
             return {}
         matched = False
         with suppress(_TooFewError), RecordFile(self.destination, self.destination_conn_id).writing() as writer:
@@ -324,17 +327,18 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 raise HotmartInvalidRequestError(f"select {self.select!r} matches nothing in any row")
             if len(look.new) < self.min_new:
                 raise _TooFewError
+            # Before the file is published: what nobody can record must not be seen.
+            look.reservation = look.reserve()
         if len(look.new) < self.min_new:
             return {}
         file = writer.result
         return {"path": file.path, "records": file.records, "bytes": file.bytes, "sha256": file.sha256}
 
     def _ledger(self, context: Context) -> Ledger:
-        from airflow_provider_hotmart.ledger import FileLedger, NoLedger, Owner, XComLedger
+        from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger
 
         ti = context["ti"]
-        run = "\0".join((ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)))
-        owner = Owner(self.watch.scope, run, self.lookback)
+        owner = Owner(self.watch.scope, Run.of(ti), self.lookback)
         if self.ledger is None:
             return NoLedger()
         if self.ledger == XCOM:
@@ -357,6 +361,8 @@ class _Look:
         self.window = window
         self.done = False
         self.value: dict[str, Any] | None = None
+        self.reserve: Callable[[], Reservation]
+        self.reservation: Reservation | None = None
         self.all: set[int] = set()
         self.new: list[int] = []
         self.transactions: dict[str, None] = {}

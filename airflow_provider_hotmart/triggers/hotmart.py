@@ -22,13 +22,13 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.enums import PARTICIPANT_FILTERS
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import Window, iso
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
-from airflow_provider_hotmart.ledger import FileLedger, Memory, Owner
 from airflow_provider_hotmart.watch import NOW, Watch, as_scalar, digest_of_all
 from airflow_provider_hotmart.watcher_memory import AssetMemory, FileMemory, ProcessMemory, WatcherMemory
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Memory, Owner
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
@@ -204,7 +204,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero.
     """
 
-    filters = tuple(name for name in PARTICIPANT_FILTERS if name != "select")
+    filters = tuple(one.name for one in SALES_PARTICIPANTS.filters)
 
     def __init__(
         self,

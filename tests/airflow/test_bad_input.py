@@ -12,10 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 from tests.airflow.support import ThrowawayAirflow, connected, connection, execute, small_hotmart
 from tests.airflow.versions import LINE
 
@@ -73,13 +71,16 @@ FILTERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unreadable list": ({"transaction": "[HP1, 'HP2']"}, ("transaction is \"[HP1, 'HP2']\"", "not readable as one")),
     "unknown suffix": (
         {"destination": "file:///tmp/hotmart/sales.csv"},
-        ("'file:///tmp/hotmart/sales.csv'", "use one of .jsonl, .jsonl.gz"),
+        ("'file:///tmp/hotmart/sales.csv'", "end it in .jsonl, .jsonl.gz"),
     ),
-    "no file name": ({"destination": "file:///tmp/hotmart/.jsonl"}, ("'file:///tmp/hotmart/.jsonl'", "use one of")),
-    "empty destination": ({"destination": ""}, ("destination ''", "use one of")),
+    "no file name": (
+        {"destination": "file:///tmp/hotmart/.jsonl"},
+        ("'file:///tmp/hotmart/.jsonl'", "end it in .jsonl"),
+    ),
+    "empty destination": ({"destination": ""}, ("destination is ''", "name a file by its absolute path or its URL")),
     "unknown store": (
         {"destination": "nowhere://bucket/sales.jsonl"},
-        ("'nowhere://bucket/sales.jsonl' cannot be written",),
+        ("'nowhere://bucket/sales.jsonl' cannot be used",),
     ),
     "limit that is no number": (
         {"max_xcom_records": "many"},
@@ -142,11 +143,11 @@ CONNECTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no client secret": ({"password": None}, ("password is empty", "Client Secret")),
     "http to elsewhere": (
         {"host": "http://developers.hotmart.com"},
-        ("host is 'http://developers.hotmart.com'", "send the credential in clear", "use https://", "loopback"),
+        ("host is http://developers.hotmart.com", "send the credential in clear", "use https://", "loopback"),
     ),
     "http to elsewhere for the token": (
         {"token_url": "http://10.0.0.1/token"},
-        ("token_url is 'http://10.0.0.1/token'", "use https://", "loopback"),
+        ("token_url is http://10.0.0.1,", "use https://", "loopback"),
     ),
     "Basic of another credential": (
         {"basic_token": "Basic " + base64.b64encode(b"another:one").decode()},
@@ -154,7 +155,9 @@ CONNECTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "Basic that is none": ({"basic_token": "Basic abc"}, ("basic_token is not the base64", "leave the field empty")),
     "unknown environment": ({"environment": "prod"}, ("environment is 'prod'", "production, sandbox")),
-    "host that is none": ({"host": "https://"}, ("host is 'https://'", "https://developers.hotmart.com")),
+    "host that is none": ({"host": "https://"}, ("host is no address", "https://developers.hotmart.com")),
+    "misspelt extra": ({"enviroment": "sandbox"}, ("the unknown key 'enviroment'", "did you mean 'environment'?")),
+    "zone that there is not": ({"timezone": "Sao Paulo"}, ("timezone: 'Sao Paulo' is no time zone",)),
     "negative time-out": ({"timeout": -1}, ("timeout is '-1'", "a number above 0")),
     "broken number of retries": ({"max_retries": "few"}, ("max_retries is 'few'", "a whole number of at least 0")),
     "extra that is no JSON": ({"extra": "timeout=60"}, ("extra is no JSON object", 'write it like {"timeout": 60}')),
@@ -187,7 +190,7 @@ def test_an_unwritable_destination_is_told_before_the_first_call(
         (tmp_path / "sales.jsonl").mkdir()
     url = (tmp_path / blocked).as_uri()
     told = failure(hotmart, HotmartListSalesParticipantsOperator(task_id="bad", destination=url))
-    assert f"destination {url!r} cannot be written" in told
+    assert f"destination {url!r} cannot be used" in told
     assert "check the path and its permissions" in told
     assert hotmart.calls == []
     assert hotmart.token_calls == []
@@ -222,7 +225,7 @@ DAG = """
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_hotmart.operators.hotmart import HotmartListSalesParticipantsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 again = {{"retries": 2, "retry_delay": timedelta(0)}}
 with DAG("hopeless", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=again):

@@ -63,6 +63,13 @@ def test_a_connection_that_works_is_told_so(hotmart: HotmartEmulator) -> None:
     assert call.params["max_results"] == ["1"]
 
 
+def test_an_account_without_products_is_told_as_what_it_is() -> None:
+    with small_hotmart(products=0, sales=0) as hotmart:
+        works, told = as_the_ui_tests(connection(hotmart))
+    assert works
+    assert told == f"Hotmart accepts the credential. Its account at {hotmart.url} has no products"
+
+
 def test_a_connection_is_tested_with_a_new_token_each_time(hotmart: HotmartEmulator) -> None:
     assert as_the_ui_tests(connection(hotmart))[0]
     assert as_the_ui_tests(connection(hotmart))[0]
@@ -120,7 +127,7 @@ def test_an_answer_that_is_not_json_is_told(hotmart: HotmartEmulator, fault: Fau
 def test_a_connection_that_is_filled_in_wrongly_is_told(hotmart: HotmartEmulator) -> None:
     works, told = as_the_ui_tests(connection(hotmart, environment="prod"))
     assert not works
-    assert "environment is 'prod', expected one of production, sandbox" in told
+    assert "environment is 'prod', expected one of production, sandbox, emulator" in told
     assert hotmart.token_calls == []
 
 

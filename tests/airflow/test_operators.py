@@ -14,10 +14,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, ObjectStoragePath
 
 from airflow_provider_hotmart.emulator import Clock, Fault, HotmartEmulator, Quirks
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 from tests.airflow.support import (
     NO_LIMIT,
     PRODUCTS,
@@ -302,10 +300,8 @@ DAG_FILE = """
 from datetime import UTC, datetime
 
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 FOLDER = {folder!r}

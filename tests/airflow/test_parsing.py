@@ -42,10 +42,8 @@ from datetime import UTC, datetime
 
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 with DAG("everything", schedule="@daily", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
     hook = HotmartHook("not_defined")
@@ -96,7 +94,8 @@ import sys, time
 {airflow}
 before = set(sys.modules)
 began = time.process_time()
-import airflow_provider_hotmart.operators.hotmart
+import airflow_provider_hotmart.operators.products
+import airflow_provider_hotmart.operators.sales
 took = time.process_time() - began
 added = sorted(set(sys.modules) - before)
 import json
@@ -117,7 +116,8 @@ def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path:
     own = {
         "airflow_provider_hotmart",
         "airflow_provider_hotmart.operators",
-        "airflow_provider_hotmart.operators.hotmart",
+        "airflow_provider_hotmart.operators.products",
+        "airflow_provider_hotmart.operators.sales",
     }
     assert {name for name in added[0] if name.startswith("airflow_provider_hotmart")} <= own
     heavy = ("requests", "urllib3", "pendulum", "fsspec", "upath", "wtforms", "flask")

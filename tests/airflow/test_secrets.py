@@ -162,10 +162,8 @@ DAG = """
 from datetime import UTC, datetime
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_hotmart.operators.hotmart import (
-    HotmartListProductsOperator,
-    HotmartListSalesParticipantsOperator,
-)
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
 with DAG("troubles", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args={{"retries": 0}}):
     for name in {names}:
@@ -289,12 +287,15 @@ def test_secrets_are_masked_should_user_code_print_them(airflow: ThrowawayAirflo
             log = logging.getLogger("airflow.task")
             log.info("secret <%s>", client.config.client_secret)
             log.info("basic <%s>", client.config.basic)
+            log.info("key <%s>", client.config.pseudonym_key)
+            log.info("hottok <%s>", client.config.hottok)
             log.info("token <%s>", client._token())
         talk()
     """
     with small_hotmart(client_id=CLIENT_ID, client_secret=CLIENT_SECRET) as hotmart:
-        connections = {"hotmart_default": connection(hotmart)}
+        own = {"pseudonym_key": "key of the pseudonyms", "hottok": "hottok of the webhooks"}
+        connections = {"hotmart_default": connection(hotmart, **own)}
         run = airflow.run(dag, "talkative", connections=connections, supervised=True)
     assert run.states() == {"talk": "success"}
-    for name in ("secret", "basic", "token"):
+    for name in ("secret", "basic", "key", "hottok", "token"):
         assert f"{name} <***>" in run.logs

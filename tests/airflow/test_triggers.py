@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,16 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartPermissionError, HotmartServerError
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
-from airflow_provider_hotmart.ledger import FileLedger, LedgerError, Owner
 from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+from airflow_provider_hotmart.storage import StorageError, object_file
+from airflow_provider_hotmart.storage.object_file import ObjectFile
 from airflow_provider_hotmart.triggers import hotmart as triggers
 from airflow_provider_hotmart.triggers.hotmart import (
     HotmartNewSalesParticipantsTrigger,
     HotmartSalesParticipantsEventTrigger,
 )
 from airflow_provider_hotmart.watch import digest_of_all
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
 from tests.airflow.support import HAS_SUPERVISOR, connected, connection, small_hotmart
 from tests.airflow.watching import INTERVAL, TaskRun, XComs, first_event
 
@@ -117,7 +119,7 @@ def test_a_connection_that_is_not_there_ends_the_wait_for_good() -> None:
         (AirflowNotFoundException("no such connection"), True),
         (HotmartPermissionError("no right"), True),
         (HotmartServerError("down"), False),
-        (LedgerError("in use", permanent=False), False),
+        (StorageError("in use", permanent=False), False),
         # Airflow's API server may be away for a while.
         (ConnectionError("refused"), False),
         (TimeoutError(), False),
@@ -324,8 +326,9 @@ def test_what_cannot_be_recorded_yet_is_recorded_later(
 ) -> None:
     # As on an Airflow that shares no polls, where some seconds count as the time that storing takes.
     monkeypatch.setattr(triggers, "HANDED_OVER", 0.0)
-    path, lock = tmp_path / "ledger", tmp_path / "ledger.lock"
-    lock.write_text("4102444800.000 somebody else, who is busy")
+    monkeypatch.setattr(object_file, "LOCK_TIMEOUT", 0.0)
+    path, lock = tmp_path / "ledger", ExitStack()
+    lock.enter_context(ObjectFile(tmp_path / "ledger").locked())
     hotmart.add_sale()
 
     async def watch() -> None:
@@ -335,14 +338,14 @@ def test_what_cannot_be_recorded_yet_is_recorded_later(
         waiting = asyncio.ensure_future(anext(events))
         await eventually(lambda: "is being written by another run" in caplog.text)
         assert recorded(path, trigger) == 0
-        lock.unlink()
+        lock.close()
         await eventually(lambda: recorded(path, trigger) == 2)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await trigger.cleanup()
 
     asyncio.run(watch())
-    assert "What was reported is not recorded yet: LedgerError" in caplog.text
+    assert "What was reported is not recorded yet: StorageError" in caplog.text
 
 
 @needs_watchers

@@ -172,7 +172,7 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     dag = f"""
         from datetime import UTC, datetime
         from airflow.providers.common.compat.sdk import DAG
-        from airflow_provider_hotmart.operators.hotmart import HotmartListSalesParticipantsOperator
+        from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
         from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
 
         with DAG("real", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,13 +16,16 @@ import pytest
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.listing import ParticipantsListing
-from airflow_provider_hotmart.api.queries import ParticipantsQuery
+from airflow_provider_hotmart.api.endpoints import PRODUCTS as PRODUCTS_ENDPOINT
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator import Clock, HotmartEmulator
-from airflow_provider_hotmart.storage import RecordFile, json_lines
+from airflow_provider_hotmart.storage import RecordFile
 
 NOW = datetime(2026, 3, 15, 12, 0, 20, tzinfo=UTC)
-YEAR = {"start_date": NOW - timedelta(days=365), "end_date": NOW}
+YEAR = {"sales_start_date": NOW - timedelta(days=365), "sales_end_date": NOW}
 #: How many calls a listing may have under way: one, few, and more than there are windows.
 WIDTHS = (1, 3, 16)
 #: So many calls a minute that no test ever waits for one.
@@ -54,7 +57,7 @@ class FakeTime:
     def monotonic(self) -> float:
         return self._passed
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, stopped: Callable[[], bool] | None = None) -> None:
         with self._lock:
             self._passed += seconds
             if seconds >= 1:
@@ -94,13 +97,27 @@ def client_of(
         client.close()
 
 
-def write(client: HotmartClient, path: Path, **filters: Any) -> ParticipantsListing[bytes]:
+def listing_of(client: HotmartClient, **filters: Any) -> Listing:
+    """A listing of sales participants."""
+    return Listing(client, build_query(SALES_PARTICIPANTS, now=client.clock.time(), **filters))
+
+
+def participants(client: HotmartClient, **filters: Any) -> Iterator[dict[str, Any]]:
+    """List sales participants one by one."""
+    return listing_of(client, **filters).objects()
+
+
+def products(client: HotmartClient, **filters: Any) -> Iterator[dict[str, Any]]:
+    """List products one by one."""
+    return Listing(client, build_query(PRODUCTS_ENDPOINT, now=client.clock.time(), **filters)).objects()
+
+
+def write(client: HotmartClient, path: Path, **filters: Any) -> Listing:
     """List sales participants into a file as the operator does; return the listing when it is done."""
-    query = ParticipantsQuery.build(now=client.clock.time(), **filters)
-    listing = client.list_sales_participants(query, json_lines)
+    listing = listing_of(client, **filters)
     with RecordFile(path).writing() as writer:
         for batch in listing:
-            writer.write(batch.data, batch.count)
+            writer.write(json_lines(batch), len(batch))
     assert writer.result.records == listing.records
     return listing
 

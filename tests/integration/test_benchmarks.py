@@ -77,5 +77,5 @@ def test_everybody_who_is_installed_takes_part(page: str) -> None:
     assert [row[0] for row in rows][:3] == [
         "bare requests loop (the floor)",
         "this provider",
-        "this provider, json of the standard library",
+        "this provider's hook, dictionaries to json",
     ]

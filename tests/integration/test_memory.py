@@ -26,16 +26,19 @@ import json, re, sys
 from pathlib import Path
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.queries import ParticipantsQuery
-from airflow_provider_hotmart.storage import RecordFile, json_lines
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.rows import json_lines
+from airflow_provider_hotmart.storage import RecordFile
 
 url, path, filters = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 config = HotmartConfig.from_fields(login=sys.argv[4], password=sys.argv[5], host=url)
 client = HotmartClient(config)
-listing = client.list_sales_participants(ParticipantsQuery.build(now=client.clock.time(), **filters), json_lines)
+listing = Listing(client, build_query(SALES_PARTICIPANTS, now=client.clock.time(), **filters))
 with RecordFile(path).writing() as writer:
     for batch in listing:
-        writer.write(batch.data, batch.count)
+        writer.write(json_lines(batch), len(batch))
 status = Path("/proc/self/status").read_text()
 print(json.dumps({
     "records": writer.result.records,
@@ -75,9 +78,9 @@ def listed(url: str, path: Path, **filters: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("quirk", ["order=date"])
 def test_a_million_participants_take_no_more_memory_than_ten_thousand(tmp_path: Path, quirk: str) -> None:
     with emulator("--sales", str(SALES), "--days", "365", "--rate-limit", str(NO_LIMIT), "--quirk", quirk) as url:
-        everything = {"transaction_status": "ALL", "end_date": NOW}
-        few = listed(url, tmp_path / "few.jsonl.gz", start_date="2026-03-11T00:00:00+00:00", **everything)
-        many = listed(url, tmp_path / "many.jsonl.gz", start_date="2025-03-15T12:00:00+00:00", **everything)
+        everything = {"transaction_status": "ALL", "sales_end_date": NOW}
+        few = listed(url, tmp_path / "few.jsonl.gz", sales_start_date="2026-03-11T00:00:00+00:00", **everything)
+        many = listed(url, tmp_path / "many.jsonl.gz", sales_start_date="2025-03-15T12:00:00+00:00", **everything)
     assert 8_000 < few["records"] < 15_000
     assert many["records"] > 960_000
     assert many["megabytes"] - few["megabytes"] < MOST_GROWTH

@@ -101,7 +101,7 @@ class TurnedClock:
     def monotonic(self) -> float:
         return self._clock.now() - START
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, stopped: object = None) -> None:
         self._clock.advance(seconds)
 
 

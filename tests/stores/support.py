@@ -139,6 +139,14 @@ class S3:
         uploads = self._client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
         return [str(one["Key"]) for one in uploads]
 
+    def begin(self, key: str) -> str:
+        """Begin an upload, as another run does; return its name."""
+        return str(self._client.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"])
+
+    def uploads(self) -> list[str]:
+        """The names of the uploads that were begun, and neither finished nor taken back."""
+        return [str(one["UploadId"]) for one in self._client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
+
     def put(self, key: str, content: bytes) -> None:
         self._client.put_object(Bucket=BUCKET, Key=key, Body=content)
 

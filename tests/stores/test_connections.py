@@ -15,8 +15,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hotmart.emulator import Clock, HotmartEmulator
-from airflow_provider_hotmart.operators.hotmart import HotmartListSalesParticipantsOperator
-from airflow_provider_hotmart.storage import EXTRAS, DestinationError, RecordFile
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
+from airflow_provider_hotmart.storage import RecordFile, StorageError
+from airflow_provider_hotmart.storage.errors import EXTRAS
 from tests.airflow.support import ROOT, connected, connection, execute, identities, small_hotmart
 from tests.stores.support import BUCKET, Store
 
@@ -71,7 +72,7 @@ def test_a_wrong_credential_is_found_out_before_hotmart_is_asked(
     remote: Store, key: str, hotmart: HotmartEmulator
 ) -> None:
     for conn_id in ("wrong", "unknown"):
-        with pytest.raises(AirflowFailException, match=r"cannot be written .*destination_conn_id") as caught:
+        with pytest.raises(AirflowFailException, match=r"cannot be used .*destination_conn_id") as caught:
             run(remote.url(key), conn_id)
         assert repr(remote.url(key)) in str(caught.value)
         assert "not-the-secret" not in str(caught.value)
@@ -155,8 +156,6 @@ def is_installed(module: str) -> bool:
 
 @pytest.mark.parametrize("scheme", sorted(scheme for scheme in EXTRAS if not is_installed(PROVIDERS[EXTRAS[scheme]])))
 def test_a_store_whose_provider_is_missing_says_which_extra_brings_it(scheme: str) -> None:
-    with pytest.raises(
-        DestinationError, match=rf"pip install 'airflow-provider-hotmart\[{EXTRAS[scheme]}\]'"
-    ) as caught:
+    with pytest.raises(StorageError, match=rf"pip install 'airflow-provider-hotmart\[{EXTRAS[scheme]}\]'") as caught:
         RecordFile(f"{scheme}://bucket/sales.jsonl")
     assert caught.value.permanent

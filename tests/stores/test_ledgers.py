@@ -6,11 +6,12 @@ import json
 import threading
 import time
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.ledger import FORMAT, STALE_LOCK, VERSION, FileLedger, LedgerError, Owner
+from airflow_provider_hotmart.storage import StorageError, object_file
+from airflow_provider_hotmart.storage.lease import LEASE
+from airflow_provider_hotmart.watching.ledgers import FORMAT, VERSION, FileLedger, Owner, Run
 from tests.stores.support import Store
 
 NOW = 1_790_000_000.0
@@ -19,7 +20,7 @@ KEY = "memory/ledger.json"
 
 def ledger(store: Store, run: str, key: str = KEY, conn_id: str | None = None) -> FileLedger:
     """The ledger as one task run sees it."""
-    owner = Owner(b"watched", run, timedelta(days=7))
+    owner = Owner(b"watched", Run("dag", "task", run), timedelta(days=7))
     return FileLedger(owner, store.url(key), conn_id or store.conn_id)
 
 
@@ -57,50 +58,54 @@ def test_the_second_of_two_writers_fails_and_the_first_ones_entries_stay(store: 
     first.load(NOW)
     second.load(NOW)
     first.record([1], NOW, None)
-    with pytest.raises(LedgerError, match="was changed by another run") as caught:
+    with pytest.raises(StorageError, match="was changed by another run") as caught:
         second.record([2], NOW, None)
     assert not caught.value.permanent
     assert known(store) == {1}
 
 
-def test_a_lock_that_somebody_holds_keeps_others_out(store: Store) -> None:
-    store.put(f"{KEY}.lock", f"{time.time():.3f} somebody".encode())
-    with pytest.raises(LedgerError, match="is being written by another run") as caught:
-        record(store, "one", 1)
+def test_a_lock_that_somebody_holds_keeps_others_out(remote: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_file, "LOCK_TIMEOUT", 0.0)
+    remote.put(f"{KEY}.lock", f"{time.time():.3f} somebody".encode())
+    with pytest.raises(StorageError, match="is being written by another run") as caught:
+        record(remote, "one", 1)
     assert not caught.value.permanent
-    assert list(store.content()) == [f"{KEY}.lock"], "somebody else's lock was removed, or the ledger written"
+    assert list(remote.content()) == [f"{KEY}.lock"], "somebody else's lock was removed, or the ledger written"
 
 
-def test_a_lock_that_was_left_behind_keeps_nobody_out(store: Store) -> None:
-    store.put(f"{KEY}.lock", f"{time.time() - STALE_LOCK - 1:.3f} somebody".encode())
-    record(store, "one", 1)
-    assert known(store) == {1}
-    assert list(store.content()) == [KEY]
+def test_a_lock_that_was_left_behind_keeps_nobody_out(remote: Store) -> None:
+    remote.put(f"{KEY}.lock", f"{time.time() - LEASE - 1:.3f} somebody".encode())
+    record(remote, "one", 1)
+    assert known(remote) == {1}
+    assert list(remote.content()) == [KEY]
 
 
-def test_a_lock_that_changes_hands_while_it_is_looked_at_stays_with_the_next_one(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock = f"{KEY}.lock"
-    store.put(lock, f"{time.time():.3f} the first".encode())
-    mine = ledger(store, "one")
-    mine.load(NOW)
-    read, looked = mine._fs.cat_file, []
+def test_of_all_that_find_a_lock_that_was_left_behind_only_one_gets_it(remote: Store) -> None:
+    remote.put(f"{KEY}.lock", f"{time.time() - LEASE - 1:.3f} somebody".encode())
+    inside: list[int] = []
+    together: list[int] = []
 
-    def cat_file(path: str, *arguments: Any, **options: Any) -> Any:
-        if path.endswith(".lock") and not looked:
-            # The first one lets go, and before anybody else comes to it, the next one takes it.
-            looked.append(path)
-            store.put(lock, f"{time.time():.3f} the next".encode())
-            raise FileNotFoundError(path)
-        return read(path, *arguments, **options)
+    def take(number: int) -> None:
+        for _ in range(20):
+            try:
+                with ledger(remote, f"run-{number}").reserve(NOW):
+                    inside.append(number)
+                    together.append(len(inside))
+                    time.sleep(0.1)
+                    inside.remove(number)
+            except StorageError as problem:
+                if problem.permanent:
+                    raise
+            else:
+                return
 
-    monkeypatch.setattr(mine._fs, "cat_file", cat_file)
-    with pytest.raises(LedgerError, match="is being written by another run"):
-        mine.record([1], NOW, None)
-    assert looked
-    [held] = store.content().values()
-    assert held.endswith(b"the next")
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == [1] * 5
+    assert remote.content() == {}
 
 
 def test_many_writers_at_once_lose_nothing_that_was_recorded(store: Store) -> None:
@@ -110,7 +115,7 @@ def test_many_writers_at_once_lose_nothing_that_was_recorded(store: Store) -> No
         for _ in range(100):
             try:
                 record(store, f"run-{number}", number)
-            except LedgerError as problem:
+            except StorageError as problem:
                 if problem.permanent:
                     raise
                 time.sleep(0.05)
@@ -139,7 +144,7 @@ def test_many_writers_at_once_lose_nothing_that_was_recorded(store: Store) -> No
 )
 def test_a_file_that_is_no_ledger_is_left_alone(store: Store, content: bytes, told: str) -> None:
     store.put(KEY, content)
-    with pytest.raises(LedgerError, match=told) as caught:
+    with pytest.raises(StorageError, match=told) as caught:
         ledger(store, "one").load(NOW)
     assert caught.value.permanent
     assert store.content() == {KEY: content}
@@ -147,19 +152,22 @@ def test_a_file_that_is_no_ledger_is_left_alone(store: Store, content: bytes, to
 
 def test_the_connection_may_stand_in_the_url(remote: Store) -> None:
     scheme, _, rest = remote.url(KEY).partition("://")
-    mine = FileLedger(Owner(b"watched", "one", timedelta(days=7)), f"{scheme}://{remote.conn_id}@{rest}")
+    mine = FileLedger(
+        Owner(b"watched", Run("dag", "task", "one"), timedelta(days=7)), f"{scheme}://{remote.conn_id}@{rest}"
+    )
     mine.load(NOW)
     mine.record([1], NOW, None)
     assert known(remote) == {1}
 
 
 def test_a_wrong_credential_is_no_empty_ledger(remote: Store) -> None:
-    with pytest.raises(LedgerError, match=r"cannot be used .*ledger_conn_id"):
+    with pytest.raises(StorageError, match=r"cannot be used .*ledger_conn_id") as caught:
         ledger(remote, "one", conn_id="wrong").load(NOW)
+    assert caught.value.permanent
 
 
-def test_a_bucket_that_is_not_there_is_found_out_before_anything_counts_as_recorded(remote: Store) -> None:
-    elsewhere = FileLedger(Owner(b"watched", "one", timedelta(days=7)), remote.url(KEY, "nowhere"), remote.conn_id)
-    with pytest.raises(LedgerError, match="cannot be used"):  # noqa: PT012 - whichever comes first
-        elsewhere.load(NOW)
-        elsewhere.record([1], NOW, None)
+def test_a_bucket_that_is_not_there_is_found_out_before_anything_is_listed(remote: Store) -> None:
+    owner = Owner(b"watched", Run("dag", "task", "one"), timedelta(days=7))
+    with pytest.raises(StorageError, match="there is no bucket or container 'nowhere'") as caught:
+        FileLedger(owner, remote.url(KEY, "nowhere"), remote.conn_id).load(NOW)
+    assert caught.value.permanent

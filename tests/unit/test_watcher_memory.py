@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.ledger import LedgerError, Owner
+from airflow_provider_hotmart.storage import StorageError
 from airflow_provider_hotmart.watcher_memory import LARGEST_PART, AssetMemory, ProcessMemory
+from airflow_provider_hotmart.watching.ledgers import Owner
 
 NOW = 1_750_000_000.0
 DAY = 86400
@@ -163,6 +164,6 @@ def test_a_state_of_a_newer_version_is_left_alone() -> None:
     key = min(asset, key=len)
     asset[key] = json.dumps({"version": 2})
     before = dict(asset)
-    with pytest.raises(LedgerError, match="by a newer version of airflow-provider-hotmart: upgrade the package"):
+    with pytest.raises(StorageError, match="by a newer version of airflow-provider-hotmart: upgrade the package"):
         known(asset)
     assert asset == before

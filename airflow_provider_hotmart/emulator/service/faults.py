@@ -8,7 +8,7 @@ import re
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -338,8 +338,11 @@ class _Rule:
     page: int | None
     after: int
     last_page: bool
+    from_query: Mapping[str, str]
 
-    def fits(self, path: str, page: int, is_last: bool, is_api: bool) -> bool:
+    def fits(self, path: str, page: int, is_last: bool, is_api: bool, params: Mapping[str, Sequence[str]]) -> bool:
+        if any(value not in params.get(name, ()) for name, value in self.from_query.items()):
+            return False
         if not (is_api if self.path is None else self.path in path):
             return False
         return (self.page is None or self.page == page) and (is_last or not self.last_page)
@@ -361,6 +364,7 @@ class Faults:
         page: int | None = None,
         after: int = 0,
         last_page: bool = False,
+        from_query: Mapping[str, str] | None = None,
     ) -> None:
         """
         Play a fault in answer to the next calls that match. One call meets one fault: the one added first.
@@ -371,9 +375,10 @@ class Faults:
         :param page: number of the page asked for, from 1; None: any
         :param after: matching calls to let through first
         :param last_page: only calls whose true answer is a page without a next one
+        :param from_query: not before a call whose query has these values; that call is the first to meet it
         """
         with self._lock:
-            self._rules.append(_Rule(fault, times, path, page, after, last_page))
+            self._rules.append(_Rule(fault, times, path, page, after, last_page, from_query or {}))
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
@@ -386,7 +391,15 @@ class Faults:
         with self._lock:
             return [rule.fault for rule in self._rules]
 
-    def take(self, path: str, *, page: int = 1, is_last: bool = False, is_api: bool = True) -> Fault | None:
+    def take(
+        self,
+        path: str,
+        *,
+        page: int = 1,
+        is_last: bool = False,
+        is_api: bool = True,
+        params: Mapping[str, Sequence[str]] | None = None,
+    ) -> Fault | None:
         """
         The fault that a call meets; None: all goes well.
 
@@ -394,12 +407,14 @@ class Faults:
         :param page: number of the page asked for, from 1
         :param is_last: whether the true answer is a page without a next one
         :param is_api: whether the call is for the API, not for a token
+        :param params: its query
         """
         with self._lock:
-            fitting = [rule for rule in self._rules if rule.fits(path, page, is_last, is_api)]
+            fitting = [rule for rule in self._rules if rule.fits(path, page, is_last, is_api, params or {})]
             ready = next((rule for rule in fitting if rule.after <= 0), None)
             for rule in fitting:
                 rule.after -= 1
+                rule.from_query = {}
             if ready is None:
                 return None
             if ready.times is not None:

@@ -1,100 +1,98 @@
-"""What makes a row the same row, and which of its fields are asked for."""
+"""The table of endpoints: what everything else reads there is there."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS, keep
-from airflow_provider_hotmart.api.errors import HotmartResponseError
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS, PRODUCTS, SALES_PARTICIPANTS, Column, Endpoint, columns
 
-SALE = {
-    "transaction": "HP1",
-    "product": {"name": "Curso", "id": 7},
-    "users": [
-        {"role": "PRODUCER", "user": {"ucode": "u1", "email": "a@example.com"}},
-        {"role": "BUYER", "user": {"ucode": "u2"}},
-    ],
-}
-names = st.sampled_from(["a", "b", "c", "d"])
-paths = st.lists(names, min_size=1, max_size=3).map(".".join)
-selects = st.lists(paths, min_size=1, max_size=5).map(tuple)
-values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
-    max_leaves=15,
-)
-rows = st.dictionaries(names, values, max_size=4)
+every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 
 
-def leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    """Every scalar of a value, with the names that lead to it."""
-    if isinstance(value, dict):
-        return [leaf for name, part in value.items() for leaf in leaves(part, (*path, name))]
-    if isinstance(value, list):
-        return [leaf for part in value for leaf in leaves(part, path)]
-    return [(path, value)]
+@every_endpoint
+def test_an_endpoint_is_found_under_its_name(endpoint: Endpoint) -> None:
+    assert ENDPOINTS[endpoint.name] is endpoint
+    assert endpoint.path.startswith("/")
 
 
-def test_a_product_is_known_by_its_id() -> None:
-    assert PRODUCTS.key({"id": 7, "name": "Curso"}) == PRODUCTS.key({"name": "Outro", "id": 7})
+@every_endpoint
+def test_no_argument_and_no_column_comes_twice(endpoint: Endpoint) -> None:
+    assert len(set(endpoint.arguments)) == len(endpoint.arguments)
+    paths = [column.path for column in endpoint.columns]
+    assert len(set(paths)) == len(paths)
 
 
-def test_a_sale_is_known_by_its_transaction_and_product() -> None:
-    key = SALES_PARTICIPANTS.key
-    assert key(SALE) == key({"product": {"id": 7}, "transaction": "HP1"})
-    assert key(SALE) != key({**SALE, "product": {"id": 8}})
-    assert key(SALE) != key({**SALE, "transaction": "HP2"})
+@every_endpoint
+def test_what_tells_rows_apart_is_among_the_columns_that_every_row_has(endpoint: Endpoint) -> None:
+    always = {column.path for column in endpoint.columns if not column.optional}
+    assert set(endpoint.identity) <= always
 
 
-@pytest.mark.parametrize("product", [None, {}, {"id": None}, {"id": [1]}, "Curso"])
-def test_a_sale_without_a_product_is_known_by_its_transaction(product: Any) -> None:
-    assert SALES_PARTICIPANTS.key({"transaction": "HP1", "product": product}) == ("HP1", None)
+@every_endpoint
+def test_what_a_filter_of_our_own_looks_at_is_a_column(endpoint: Endpoint) -> None:
+    prefix = f"{endpoint.records_in}." if endpoint.records_in else ""
+    ours = [one for one in endpoint.filters if not one.sent_as]
+    assert all(endpoint.knows(f"{prefix}{one.selects}") for one in ours)
 
 
-@pytest.mark.parametrize("row", [{}, {"transaction": None}, {"transaction": ""}, {"transaction": ["HP1"]}])
-def test_a_sale_without_a_transaction_is_an_error(row: dict[str, Any]) -> None:
-    with pytest.raises(HotmartResponseError, match="has no transaction"):
-        SALES_PARTICIPANTS.key(row)
+@every_endpoint
+def test_the_status_that_is_asked_for_in_order_is_a_filter_with_words(endpoint: Endpoint) -> None:
+    if endpoint.status is not None:
+        assert endpoint.filter(endpoint.status).words is not None
+
+
+@every_endpoint
+def test_kinds_of_filters_and_types_of_columns_are_the_ones_that_are_explained(endpoint: Endpoint) -> None:
+    assert {one.kind for one in endpoint.filters} <= {"text", "id", "word"}
+    assert all((one.kind == "word") == (one.words is not None) for one in endpoint.filters)
+    assert {column.type for column in endpoint.columns} <= {
+        "text", "integer", "decimal", "boolean", "moment", "json",
+    }  # fmt: skip
+
+
+def test_whatever_names_a_person_or_says_where_they_live_is_personal() -> None:
+    personal = {column.path.rpartition(".")[2] for column in SALES_PARTICIPANTS.columns if column.personal}
+    assert personal == {
+        "name", "trade_name", "cellphone", "phone", "email", "documents",
+        "city", "zip_code", "address", "complement", "neighborhood", "number",
+    }  # fmt: skip
+    assert {one.name for one in SALES_PARTICIPANTS.filters if one.personal} == {
+        "buyer_email", "buyer_name", "affiliate_name",
+    }  # fmt: skip
+    assert not any(column.personal for column in PRODUCTS.columns)
+
+
+def test_arguments_are_filters_dates_and_select() -> None:
+    assert PRODUCTS.arguments == ("product_id", "status", "format", "select")
+    assert SALES_PARTICIPANTS.arguments[-3:] == ("sales_start_date", "sales_end_date", "select")
+
+
+def test_a_filter_is_sent_under_hotmarts_own_name() -> None:
+    assert PRODUCTS.filter("product_id").sent_as == "id"
+    assert SALES_PARTICIPANTS.filter("product_id").sent_as == "product_id"
+    assert SALES_PARTICIPANTS.filter("roles").sent_as == ""
 
 
 @pytest.mark.parametrize(
-    ("asked", "sent"),
+    ("path", "known"),
     [
-        (("users.user.email",), "users.user.email,transaction,product.id,users.role"),
-        (("transaction", "product", "users"), "transaction,product,users"),
-        (("product.name", "users"), "product.name,users,transaction,product.id"),
-        (("product.idx",), "product.idx,transaction,product.id,users.role"),
+        ("transaction", True),
+        ("product", True),
+        ("users", True),
+        ("users.user", True),
+        ("users.user.email", True),
+        ("users.user.documents.value", True),
+        ("users.email", False),
+        ("transactions", False),
+        ("product.name.first", False),
+        ("", False),
     ],
 )
-def test_what_tells_rows_apart_is_asked_for_too(asked: tuple[str, ...], sent: str) -> None:
-    assert SALES_PARTICIPANTS.select(asked) == sent
+def test_a_path_is_known_when_it_leads_to_a_column_or_into_one_that_may_hold_anything(path: str, known: bool) -> None:
+    assert SALES_PARTICIPANTS.knows(path) is known
 
 
-@given(rows, selects)
-def test_keep_leaves_exactly_the_fields_that_were_asked_for(row: dict[str, Any], asked: tuple[str, ...]) -> None:
-    wanted = [tuple(path.split(".")) for path in asked]
-    expected = [(path, value) for path, value in leaves(row) if any(path[: len(want)] == want for want in wanted)]
-    found = leaves(keep(row, asked))
-    assert [leaf for leaf in found if leaf[1] is not None] == [leaf for leaf in expected if leaf[1] is not None]
-
-
-@given(rows, selects)
-def test_keep_done_twice_is_keep_done_once(row: dict[str, Any], asked: tuple[str, ...]) -> None:
-    assert keep(keep(row, asked), asked) == keep(row, asked)
-
-
-def test_keep_leaves_lists_as_long_as_they_are() -> None:
-    assert keep(SALE, ("users.user.email",)) == {"users": [{"user": {"email": "a@example.com"}}, {}]}
-
-
-@pytest.mark.parametrize("path", ["nothing", "product.nothing", "transaction.nothing"])
-def test_a_path_that_matches_nothing_leaves_nothing(path: str) -> None:
-    assert keep(SALE, (path,)) == {}
-
-
-def test_a_whole_object_and_a_part_of_it_are_the_whole_object() -> None:
-    assert keep(SALE, ("product.id", "product")) == {"product": {"name": "Curso", "id": 7}}
+def test_columns_are_written_one_after_the_other() -> None:
+    assert list(columns("id:integer name", personal=True)) == [
+        Column("id", "integer", personal=True), Column("name", personal=True),
+    ]  # fmt: skip

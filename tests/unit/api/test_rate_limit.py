@@ -21,9 +21,9 @@ from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.errors import HotmartRateLimitError
-from airflow_provider_hotmart.api.patience import Patience
 from airflow_provider_hotmart.api.rate_limit import DOCUMENTED_LIMIT, WINDOW, CallBudget, shared_budget
-from airflow_provider_hotmart.api.retry import RetryPolicy
+from airflow_provider_hotmart.api.responses import retry_after
+from airflow_provider_hotmart.api.retry import Retrier, RetryPolicy
 from tests.support import FakeClock, SimulatedClock
 
 MINUTES = 4
@@ -102,9 +102,9 @@ def simulate(counting: str, rounding: str, latency: str, clients: int, workers: 
     def work(budget: CallBudget, who: int) -> None:
         clock.sleep(who * late)
         while clock.monotonic() < end:
-            patience = Patience(RetryPolicy(max_rate_limit_wait=math.inf), clock, budget, dice.random)
+            retrier = Retrier(RetryPolicy(max_rate_limit_wait=math.inf), clock.sleep, budget.block, dice.random)
             while True:
-                call = budget.acquire()
+                call = budget.acquire(budget, clock.sleep)
                 there, back = LATENCIES[latency](dice)
                 clock.sleep(there)
                 allowed, headers = service.call(who)
@@ -112,7 +112,7 @@ def simulate(counting: str, rounding: str, latency: str, clients: int, workers: 
                 budget.report(call, headers)
                 if allowed:
                     break
-                patience.wait(HotmartRateLimitError("Used up", status=429), headers)
+                retrier.wait(HotmartRateLimitError("Used up", status=429, retry_after=retry_after(headers, 0.0)))
 
     budgets = [CallBudget(clock) for _ in range(clients)]
     clock.run(*(partial(work, budget, who) for who, budget in enumerate(budgets) for _ in range(workers)))
@@ -172,7 +172,7 @@ def test_tasks_that_run_one_after_the_other_do_not_take_each_other_for_rivals(
             budget = budgets.setdefault(task, CallBudget(clock))
             if begun[task] < calls:
                 begun[task] += 1
-                call = budget.acquire()
+                call = budget.acquire(budget, clock.sleep)
                 clock.sleep(0.35)
                 _, headers = service.call(task)
                 clock.sleep(0.35)
@@ -203,7 +203,7 @@ def test_two_listings_that_wait_on_one_budget_take_turns() -> None:
     def work(listing: object, name: str, calls: int, start: float) -> None:
         clock.sleep(start)
         for _ in range(calls):
-            budget.acquire(listing)
+            budget.acquire(listing, clock.sleep)
             order.append(name)
 
     clock.run(
@@ -221,7 +221,7 @@ def test_a_listing_alone_does_not_wait_for_turns_of_others() -> None:
     clock = FakeClock()
     budget = CallBudget(clock)
     for _ in range(500):
-        budget.acquire("alone")
+        budget.acquire("alone", clock.sleep)
     assert clock.monotonic() == pytest.approx(60.0, abs=0.5)
 
 
@@ -233,26 +233,27 @@ def answer(left: int, reset: int, limit: int = 500) -> Mapping[str, str]:
 def test_nobody_calls_before_there_are_calls_again() -> None:
     clock = FakeClock()
     budget = CallBudget(clock)
-    budget.report(budget.acquire(), answer(0, 42))
+    budget.report(budget.acquire(budget, clock.sleep), answer(0, 42))
     start = clock.monotonic()
-    budget.acquire()
+    budget.acquire(budget, clock.sleep)
     assert clock.monotonic() - start >= 42
 
 
 def test_a_late_answer_of_the_minute_before_does_not_close_the_new_one() -> None:
     clock = FakeClock()
     budget = CallBudget(clock)
-    first, late = budget.acquire(), budget.acquire()
+    first, late = budget.acquire(budget, clock.sleep), budget.acquire(budget, clock.sleep)
     budget.report(first, answer(499, 60))
     budget.report(late, answer(0, 1))
     start = clock.monotonic()
-    budget.acquire()
+    budget.acquire(budget, clock.sleep)
     assert clock.monotonic() - start < 1
 
 
 def test_an_answer_that_was_overtaken_tells_nothing() -> None:
-    budget = CallBudget(FakeClock())
-    slow, fast = budget.acquire(), budget.acquire()
+    clock = FakeClock()
+    budget = CallBudget(clock)
+    slow, fast = budget.acquire(budget, clock.sleep), budget.acquire(budget, clock.sleep)
     budget.report(fast, answer(300, 40))
     known = budget.left
     budget.report(slow, answer(450, 41))
@@ -260,8 +261,9 @@ def test_an_answer_that_was_overtaken_tells_nothing() -> None:
 
 
 def test_calls_under_way_count_as_used() -> None:
-    budget = CallBudget(FakeClock())
-    calls = [budget.acquire() for _ in range(5)]
+    clock = FakeClock()
+    budget = CallBudget(clock)
+    calls = [budget.acquire(budget, clock.sleep) for _ in range(5)]
     budget.report(calls[4], answer(10, 40))
     assert budget.left == 6
 
@@ -269,32 +271,32 @@ def test_calls_under_way_count_as_used() -> None:
 def test_a_call_that_was_never_answered_is_forgotten_after_a_minute() -> None:
     clock = FakeClock()
     budget = CallBudget(clock)
-    budget.acquire()
+    budget.acquire(budget, clock.sleep)
     clock.sleep(WINDOW)
-    budget.report(budget.acquire(), answer(10, 40))
+    budget.report(budget.acquire(budget, clock.sleep), answer(10, 40))
     assert budget.left == 10
 
 
 def test_calls_that_were_never_answered_are_forgotten_without_any_answer_too() -> None:
     clock = FakeClock()
     budget = CallBudget(clock)
-    budget.report(budget.acquire(), answer(499, 60))
+    budget.report(budget.acquire(budget, clock.sleep), answer(499, 60))
     for _ in range(3 * DOCUMENTED_LIMIT):
-        budget.acquire()
+        budget.acquire(budget, clock.sleep)
     assert clock.monotonic() < 6 * WINDOW
 
 
 def test_a_forked_process_does_not_wait_for_threads_that_it_has_not() -> None:
     budget = shared_budget("forking", SYSTEM_CLOCK, None)
     budget.block(2)
-    waiting = threading.Thread(target=budget.acquire, daemon=True)
+    waiting = threading.Thread(target=budget.acquire, args=(budget, time.sleep), daemon=True)
     waiting.start()
     while not budget._waiting:
         time.sleep(0.01)
     child = os.fork()
     if not child:  # pragma: no cover - another process
         signal.alarm(15)
-        budget.acquire()
+        budget.acquire(budget, time.sleep)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     waiting.join(10)
@@ -303,10 +305,10 @@ def test_a_forked_process_does_not_wait_for_threads_that_it_has_not() -> None:
 def test_a_lower_limit_is_kept_to() -> None:
     clock = FakeClock()
     budget = CallBudget(clock)
-    budget.report(budget.acquire(), answer(59, 60, limit=60))
+    budget.report(budget.acquire(budget, clock.sleep), answer(59, 60, limit=60))
     start = clock.monotonic()
     for _ in range(59):
-        budget.acquire()
+        budget.acquire(budget, clock.sleep)
     assert clock.monotonic() - start == pytest.approx(60, rel=0.05)
 
 
@@ -319,13 +321,16 @@ def test_an_answer_without_usable_headers_leaves_the_documented_pace(headers: di
     clock = FakeClock()
     budget = CallBudget(clock)
     for _ in range(500):
-        budget.report(budget.acquire(), headers)
+        budget.report(budget.acquire(budget, clock.sleep), headers)
     assert clock.monotonic() == pytest.approx(60, abs=0.5)
 
 
 def test_the_older_headers_serve_where_the_newer_are_missing() -> None:
-    budget = CallBudget(FakeClock())
-    budget.report(budget.acquire(), {"X-RateLimit-Limit-Minute": "60", "X-RateLimit-Remaining-Minute": "7"})
+    clock = FakeClock()
+    budget = CallBudget(clock)
+    budget.report(
+        budget.acquire(budget, clock.sleep), {"X-RateLimit-Limit-Minute": "60", "X-RateLimit-Remaining-Minute": "7"}
+    )
     assert budget.left == 7
 
 
@@ -334,7 +339,7 @@ def test_a_limit_of_our_own_is_never_exceeded_however_much_the_service_allows() 
     budget = CallBudget(clock, calls_per_minute=30)
     made = []
     for _ in range(120):
-        call = budget.acquire()
+        call = budget.acquire(budget, clock.sleep)
         made.append(clock.monotonic())
         budget.report(call, answer(500, 5))
     assert all(later - earlier >= 59.99 for earlier, later in zip(made, made[30:], strict=False))
@@ -345,22 +350,29 @@ def test_a_block_holds_everybody_off_and_a_shorter_one_does_not_shorten_it() -> 
     budget = CallBudget(clock)
     budget.block(30)
     budget.block(5)
-    budget.acquire()
+    budget.acquire(budget, clock.sleep)
     assert 30 <= clock.monotonic() < 31
 
 
 def test_a_waiter_that_is_interrupted_does_not_hold_up_the_others() -> None:
-    class Interrupted(FakeClock):
-        def sleep(self, seconds: float) -> None:
-            raise KeyboardInterrupt
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
 
-    clock = Interrupted()
+    clock = FakeClock()
     budget = CallBudget(clock)
     budget.block(1)
     with pytest.raises(KeyboardInterrupt):
-        budget.acquire("interrupted")
-    FakeClock.sleep(clock, 2)
-    assert budget.acquire("other") == 1
+        budget.acquire("interrupted", interrupted)
+    clock.sleep(2)
+    assert budget.acquire("other", clock.sleep) == 1
+
+
+def test_whoever_waits_looks_again_at_least_once_a_second() -> None:
+    clock = FakeClock()
+    budget = CallBudget(clock)
+    budget.block(30)
+    budget.acquire(budget, clock.sleep)
+    assert max(clock.slept) <= 1
 
 
 def test_one_credential_has_one_budget_in_a_process() -> None:

@@ -1,0 +1,270 @@
+"""HTTP by requests: a session that can be aborted, its errors turned into ours, and logs without queries."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import ssl
+import zlib
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from airflow_provider_hotmart import __version__
+from airflow_provider_hotmart.api.config import is_loopback
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS
+from airflow_provider_hotmart.api.errors import HotmartResponseError, HotmartTransportError, HotmartUnknownHostError
+
+#: Seconds to wait for a connection; Hotmart takes its time to answer, never to connect.
+CONNECT_TIMEOUT = 15.0
+#: Bytes of a body, unpacked. A page of 500 sales has about 600,000.
+MAX_BODY = 64 * 2**20
+
+
+class Response(NamedTuple):
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpSession:
+    """
+    Connections to Hotmart that can be broken off, also from another thread or a signal handler.
+
+    :param pool_size: connections that are kept open.
+    """
+
+    def __init__(self, pool_size: int) -> None:
+        hide_queries_from_debug_logs()
+        self._adapter = _AbortableAdapter(pool_size)
+        self._session = requests.Session()
+        # Few and plain headers: Hotmart may answer 400 to unexpected ones.
+        self._session.headers.clear()
+        self._session.headers.update(
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"airflow-provider-hotmart/{__version__}",
+            }
+        )
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
+
+    def send(self, method: str, url: str, authorization: str, timeout: float, **content: Any) -> Response:
+        """
+        Send one request and read its whole answer.
+
+        :param authorization: value of the header.
+        :param timeout: seconds without any byte of an answer.
+        :param content: ``params`` or ``data`` of requests.
+        :raises HotmartTransportError: when no complete answer came.
+        :raises HotmartResponseError: when the body is larger than any page can be.
+        """
+        if is_loopback(url):
+            content["proxies"] = {"no_proxy": urlsplit(url).hostname}
+        try:
+            with self._session.request(
+                method,
+                url,
+                auth=_Authorization(authorization),
+                timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
+                allow_redirects=False,
+                stream=True,
+                **content,
+            ) as response:
+                body = _body(response.raw, response.headers, url)
+                return Response(response.status_code, response.headers, body)
+        except (
+            OSError,  # of requests too
+            EOFError,
+            UnicodeError,
+            zlib.error,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+        ) as problem:
+            failure = _error_of(problem, url)
+        # Outside the handler, so that the original, whose text holds the whole query, is not chained to it.
+        raise failure
+
+    def abort(self) -> None:
+        """Break off every connection. Takes no lock, so a signal handler may call it."""
+        self._adapter.abort()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+
+def hide_queries_from_debug_logs() -> None:
+    """Make urllib3 log requests to Hotmart without their query. Doing it again changes nothing."""
+    logging.getLogger("urllib3.connectionpool").addFilter(_query_filter)
+    logging.getLogger("urllib3.util.retry").addFilter(_query_filter)
+
+
+class _Authorization(AuthBase):
+    """Sends the header; as an ``auth`` object, so that a ``.netrc`` cannot put its own in place."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+class _AbortableAdapter(HTTPAdapter):
+    """Knows the sockets of its connections, so that calls under way can be ended."""
+
+    def __init__(self, pool_size: int) -> None:
+        self._sockets: set[socket.socket] = set()
+        self._aborted = False
+        super().__init__(pool_connections=2, pool_maxsize=max(pool_size, 1))
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._watch(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        self._watch(manager)
+        return manager
+
+    def abort(self) -> None:
+        self._aborted = True
+        for one in list(self._sockets):
+            try:
+                # Not SSLSocket's own, which changes what another thread reads from.
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+    def _watch(self, manager: Any) -> None:
+        manager.pool_classes_by_scheme = {
+            scheme: type(pool.__name__, (pool,), {"ConnectionCls": self._watched(pool.ConnectionCls)})
+            for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+
+    def _watched(self, base: Any) -> Any:
+        adapter = self
+
+        class Connection(base):  # type: ignore[misc]  # a class that urllib3 chooses
+            def connect(self) -> None:
+                super().connect()
+                adapter._sockets.add(self.sock)
+                if adapter._aborted:
+                    raise ConnectionAbortedError
+
+            def close(self) -> None:
+                adapter._sockets.discard(self.sock)
+                super().close()
+
+        return Connection
+
+
+def _body(raw: Any, headers: Mapping[str, str], url: str) -> bytes:
+    """Read a body and unpack it, both within bounds."""
+    data: bytes = raw.read(MAX_BODY + 1, decode_content=False)
+    announced = headers.get("Content-Length", "")
+    if len(data) <= MAX_BODY and announced.isdigit() and len(data) != int(announced):
+        raise urllib3.exceptions.IncompleteRead(len(data), int(announced) - len(data))
+    if headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip") and data:
+        unpacker = zlib.decompressobj(wbits=31)
+        data = unpacker.decompress(data, MAX_BODY + 1)
+        if len(data) <= MAX_BODY and not unpacker.eof:
+            raise EOFError
+    if len(data) > MAX_BODY:
+        raise HotmartResponseError(
+            f"The answer is longer than {MAX_BODY >> 20} MB, which no page of Hotmart's is: check host and proxy",
+            path=urlsplit(url).path,
+        )
+    return data
+
+
+def _error_of(problem: BaseException, url: str) -> HotmartTransportError:
+    """
+    Turn what a library raised into an error that says what to do and shows no query.
+
+    :param problem: its text may hold the whole URL, filters included.
+    """
+    parts = urlsplit(url)
+    where = f"{parts.hostname}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
+    path = parts.path
+    causes = list(_causes(problem))
+    names = " ".join(type(cause).__name__ for cause in causes)
+    if any(isinstance(cause, socket.gaierror) for cause in causes) or "NameResolution" in names:
+        return HotmartUnknownHostError(
+            f"The name {parts.hostname} is not known to the network: check host and environment of the connection, "
+            "and DNS (the sandbox's name is missing at times)",
+            path=path,
+        )
+    if isinstance(problem, requests.exceptions.ProxyError):
+        return HotmartTransportError(f"The proxy did not connect to {where}: check the proxy settings", path=path)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes) or "SSLError" in names:
+        return HotmartTransportError(
+            f"The certificate of {where} is not trusted, or TLS failed: "
+            "check the clock, and REQUESTS_CA_BUNDLE behind a company proxy",
+            path=path,
+        )
+    if "TLS CA certificate" in str(problem):
+        return HotmartTransportError(
+            "The file of CA certificates does not exist: correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE", path=path
+        )
+    if isinstance(problem, (requests.exceptions.InvalidURL, UnicodeError)) or "LocationParse" in names:
+        return HotmartTransportError(f"{where} is no address: correct host of the connection", path=path)
+    cut = (EOFError, zlib.error, http.client.IncompleteRead, urllib3.exceptions.ProtocolError)
+    if isinstance(problem, (*cut, requests.exceptions.ChunkedEncodingError)) and "Timeout" not in names:
+        return HotmartTransportError(f"The answer of {where} was cut short: run it again", path=path)
+    if "timeout" in names.lower():
+        return HotmartTransportError(
+            f"{where} timed out: run it again later, or raise timeout in the connection", path=path
+        )
+    reason = "failed"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        reason = "refused"
+    elif any(isinstance(cause, ConnectionError) for cause in causes):
+        reason = "lost"
+    return HotmartTransportError(f"Connection to {where} {reason}: check the network and try again", path=path)
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """An exception and all that it was made of, as requests and urllib3 nest them."""
+    todo: list[object] = [problem]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+
+
+class _QueryFilter(logging.Filter):
+    """
+    Cuts the query off the request lines that urllib3 logs at level DEBUG.
+
+    A filter on a buyer's e-mail address is part of the query.
+    """
+
+    prefixes = tuple({f"/{endpoint.path.split('/')[1]}/" for endpoint in ENDPOINTS.values()})
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                arg.partition("?")[0] if isinstance(arg, str) and any(one in arg for one in self.prefixes) else arg
+                for arg in record.args
+            )
+        return True
+
+
+_query_filter = _QueryFilter()

@@ -1,0 +1,234 @@
+"""From windows of time to answers in order, each one page; pages are read until they agree where no window helps."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import Counter, deque
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import IO
+
+from msgspec import Raw
+
+from airflow_provider_hotmart.api.client import Call, Session
+from airflow_provider_hotmart.api.endpoints import Endpoint
+from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.responses import Page
+from airflow_provider_hotmart.api.rows import identity
+from airflow_provider_hotmart.api.windows import Window, parts_for
+
+_log = logging.getLogger(__name__)
+#: Calls that are sent ahead of the one whose answer is due, per thread.
+AHEAD = 2
+#: How often pages are read, at most, until two readings in a row agree.
+MAX_READINGS = 6
+#: An empty page may still have a successor; so many in a row mean that there is no end.
+MAX_EMPTY_PAGES = 100
+#: Pages of one reading.
+MAX_PAGES = 20_000
+#: Rows that are handed on at a time when they come from disk.
+CHUNK_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    One part of a listing.
+
+    :param path: below the base URL, placeholders filled in.
+    :param params: Hotmart's parameters, without those of window and page.
+    :param window: of dates; None: without.
+    :param status: the status that is asked for; None: any.
+    :param may_be_refused: whether a 400 that says that a value is invalid is an answer like others.
+    """
+
+    path: str
+    params: Mapping[str, str]
+    window: Window | None = None
+    status: str | None = None
+    may_be_refused: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What came of a request.
+
+    :param rows: JSON objects, in Hotmart's order.
+    :param is_bare: the body was an empty object, which may mean that ``select`` matched nothing.
+    :param refusal: the error, where the request might be refused.
+    """
+
+    request: Request
+    rows: list[Raw]
+    is_bare: bool = False
+    refusal: HotmartError | None = None
+
+
+class Pagination:
+    """
+    Reads requests of one endpoint.
+
+    :param session: sends the calls.
+    :param endpoint: whose rows they are.
+    :param personal: whether the requests hold something about a person.
+    """
+
+    def __init__(self, session: Session, endpoint: Endpoint, *, personal: bool = False) -> None:
+        self._session = session
+        self._endpoint = endpoint
+        self._personal = personal
+
+    def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """
+        Read requests side by side, and give their answers in their own order.
+
+        A window that does not fit on one page is cut, and its parts are asked for in its place: one page is one
+        answer, which cannot shift while it is read.
+
+        :raises HotmartError: when one cannot be read completely.
+        """
+        todo: deque[Request | tuple[Request, Call, Future[bytes]]] = deque(requests)
+        while todo:
+            for place, item in enumerate(list(islice(todo, AHEAD * self._session.width))):
+                if isinstance(item, Request):
+                    call = self._call(item)
+                    todo[place] = (item, call, self._session.submit(call))
+            request, call, future = todo.popleft()  # type: ignore[misc]  # what is first was submitted
+            window = request.window
+            try:
+                page = self._session.read(call, future.result())
+            except HotmartError as error:
+                if call.can_narrow and error.status == 502 and window is not None:
+                    _log.info("The window %s is too wide for Hotmart, splitting it", window)
+                    todo.extendleft(reversed(_parts(request, window, 2)))
+                    continue
+                if not (request.may_be_refused and _refuses_a_value(error)):
+                    raise
+                yield Answer(request, [], refusal=error)
+                continue
+            if _is_complete(page):
+                yield Answer(request, page.rows, page.is_bare)
+            elif window is not None and window.can_split and page.rows:
+                todo.extendleft(reversed(_parts(request, window, parts_for(page.total, len(page.rows)))))
+            else:
+                for rows in self._settled(request, page):
+                    yield Answer(request, rows)
+
+    def _call(self, request: Request, token: str | None = None) -> Call:
+        params = {**request.params, "max_results": str(self._endpoint.page_size)}
+        if request.window is not None and self._endpoint.dates:
+            (_, start), (_, end) = self._endpoint.dates
+            params[start], params[end] = request.window.bounds()
+        if token is not None:
+            params["page_token"] = token
+        return self._session.call(
+            request.path,
+            params,
+            rows_key=self._endpoint.rows_key,
+            personal=self._personal,
+            can_narrow=request.window is not None and request.window.can_split,
+        )
+
+    def _settled(self, request: Request, first: Page) -> Iterator[list[Raw]]:
+        """
+        Read pages until two readings in a row agree, and give the later one's rows.
+
+        Pages are offsets into a list that may move while it is read, and a row may then be skipped. The rows wait
+        on disk meanwhile.
+
+        :param first: the first page, which was read already.
+        """
+        before: Counter[Hashable] | None = None
+        page: Page | None = first
+        for reading in range(1, MAX_READINGS + 1):
+            with tempfile.TemporaryFile() as file:
+                found = self._read_pages(request, page, file)
+                page = None
+                if found is not None and (found.is_one_answer or found.keys == before):
+                    yield from _chunks(file)
+                    return
+            before = None if found is None else found.keys
+            if reading > 1:
+                _log.info("The %s moved while they were read, reading them again", self._endpoint.noun)
+        raise HotmartResponseError(
+            f"The {self._endpoint.noun} moved during each of {MAX_READINGS} readings, so some may be missing: "
+            "run it again",
+            path=request.path,
+        )
+
+    def _read_pages(self, request: Request, page: Page | None, file: IO[bytes]) -> _Reading | None:
+        """
+        Read all pages once.
+
+        :return: None where it showed that rows moved meanwhile.
+        """
+        found = _Reading()
+        tokens: set[str] = set()
+        empty = 0
+        token: str | None = None
+        while True:
+            if page is None:
+                call = self._call(request, token)
+                try:
+                    page = self._session.get(call)
+                except HotmartInvalidRequestError as error:
+                    if token is not None and error.error == "invalid_token":
+                        return None
+                    raise
+            keys = Counter(identity(self._endpoint, row) for row in page.rows)
+            clean = not (found.keys & keys)
+            found.keys += keys
+            found.is_one_answer = found.keys.total() == len(page.rows)
+            file.writelines(bytes(row) + b"\n" for row in page.rows)
+            if not clean:
+                return None  # what comes twice has moved, and another may have been skipped
+            token = page.next_token
+            empty = 0 if page.rows else empty + 1
+            if token is None:
+                return found if page.total is None or page.total <= found.keys.total() else None
+            if token in tokens:
+                raise HotmartResponseError(
+                    "A page names a next page that was read already, so the listing has no end: run it again",
+                    path=request.path,
+                )
+            if empty >= MAX_EMPTY_PAGES or len(tokens) >= MAX_PAGES:
+                raise HotmartResponseError(
+                    f"The {self._endpoint.noun} have more than {len(tokens)} pages, {empty} empty ones at the end, "
+                    "and so no end: run it again",
+                    path=request.path,
+                )
+            tokens.add(token)
+            page = None
+
+
+class _Reading:
+    """One reading of all pages."""
+
+    def __init__(self) -> None:
+        self.keys: Counter[Hashable] = Counter()
+        #: Whether all rows came on the last page.
+        self.is_one_answer = True
+
+
+def _is_complete(page: Page) -> bool:
+    """Whether a page is all there is; one that announces more rows than it holds is not."""
+    return page.next_token is None and (page.total is None or page.total <= len(page.rows))
+
+
+def _parts(request: Request, window: Window, parts: int) -> list[Request]:
+    return [replace(request, window=part) for part in window.split(parts)]
+
+
+def _refuses_a_value(error: HotmartError) -> bool:
+    """Whether Hotmart says that a value is invalid."""
+    return error.status == 400 and error.error in ("invalid_parameter", "invalid_value_parameter")
+
+
+def _chunks(file: IO[bytes]) -> Iterator[list[Raw]]:
+    file.seek(0)
+    while chunk := [Raw(line[:-1]) for line in islice(file, CHUNK_ROWS)]:
+        yield chunk

@@ -1,0 +1,248 @@
+"""From the rows of a page to records: participants of a sale, ``select``, identity; and records to JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from airflow_provider_hotmart.api.endpoints import Endpoint
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.filters import Query
+
+#: A row as Hotmart wrote it, or a dictionary whose values are either such raw JSON or decoded.
+Record = Raw | dict[str, Any]
+
+_decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_list = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+_decode = msgspec.json.Decoder().decode
+_decode_lines = msgspec.json.Decoder().decode_lines
+_encoder = msgspec.json.Encoder()
+
+
+class RecordReader:
+    """
+    Makes records of rows, as a query asks for them.
+
+    What Hotmart sent stays as it is, byte for byte, except where ``select`` or a filter of our own looks at it.
+
+    :param query: whose rows they are.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._list = query.endpoint.records_in
+        #: Paths of ``select`` that matched something.
+        self.matched: set[str] = set()
+        #: Values that were met of each key that is filtered here.
+        self.met: set[tuple[str, str]] = set()
+
+    def read(self, rows: Sequence[Raw], status: str | None) -> list[Record]:
+        """
+        Make the records of some rows.
+
+        :param status: that was asked for; None: any.
+        :raises HotmartResponseError: when a row has not the documented form.
+        """
+        if self._query.select:
+            return [record for row in rows for record in self._selected(decode(row), status)]
+        if self._list is None and self._query.endpoint.status_key is None:
+            return list(rows)
+        records: list[Record] = []
+        key = self._query.endpoint.status_key
+        shown = Raw(b"null" if status is None else f'"{status}"'.encode())
+        for row in rows:
+            content = _fields(row)
+            own: dict[str, Any] = {"transaction": content.pop("transaction")} if "transaction" in content else {}
+            if key is not None:
+                own[key] = shown
+            if self._list is None:
+                records.append({**own, **content})
+                continue
+            own |= {name: value for name, value in content.items() if name != self._list}
+            records += [{**own, **one} for one in self._elements(content) if self._is_kept(one)]
+        return records
+
+    def check(self, rows_met: bool) -> None:
+        """
+        Refuse what turned out to select nothing at all.
+
+        :param rows_met: whether there was any row.
+        :raises HotmartInvalidRequestError: for a path of ``select`` that no row has and nobody documented.
+        """
+        if not rows_met:
+            return
+        for path in self._query.select:
+            if path not in self.matched and not self._query.endpoint.knows(path):
+                refuse_select(self._query, path)
+
+    def _elements(self, content: dict[str, Any]) -> list[dict[str, Any]]:
+        """Read the list in a row whose elements become records."""
+        found = content.get(str(self._list))
+        try:
+            if found is None or isinstance(found, Raw):
+                return [] if found is None or bytes(found) == b"null" else _decode_list(found)
+        except msgspec.ValidationError:
+            found = None
+        except msgspec.DecodeError:
+            found = decode(found)
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise HotmartResponseError(
+                f"Hotmart's answer has another form than documented ({self._list} is no list of objects): report it",
+                path=self._query.endpoint.path,
+            )
+        return found
+
+    def _is_kept(self, element: dict[str, Any]) -> bool:
+        for key, values in self._query.kept.items():
+            value = element.get(key)
+            text = decode(value) if isinstance(value, Raw) else value
+            if isinstance(text, str):
+                self.met.add((key, text))
+            if text not in values:
+                return False
+        return True
+
+    def _selected(self, row: dict[str, Any], status: str | None) -> Iterable[Record]:
+        """Reduce a row to what was selected, and the status."""
+        query = self._query
+        for path in query.select:
+            if path not in self.matched and _has(row, path.split(".")):
+                self.matched.add(path)
+        own = keep(row, query.select)
+        key = query.endpoint.status_key
+        if self._list is None:
+            yield own if key is None else {**own, key: status}
+            return
+        everything = self._elements(row)
+        kept = own.pop(self._list, None) or [{}] * len(everything)
+        for element, part in zip(everything, kept, strict=True):
+            if self._is_kept(element):
+                yield {**own, **({} if key is None else {key: status}), **part}
+
+
+def refuse_select(query: Query, path: str) -> None:
+    """
+    Say that a path of ``select`` matches nothing.
+
+    :raises HotmartInvalidRequestError: always.
+    """
+    near = [column.path for column in query.endpoint.columns if column.path.endswith(f".{path}")]
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise HotmartInvalidRequestError(
+        f"select {path!r} matches nothing in any row{hint}: give dot paths relative to a row, such as "
+        f"{','.join(column.path for column in query.endpoint.columns[:3])!r}"
+    )
+
+
+def select_for(endpoint: Endpoint, asked: tuple[str, ...], needed: Iterable[str] = ()) -> str:
+    """
+    Write the ``select`` to send: what was asked for, and what tells rows apart.
+
+    :param needed: further paths that are looked at here.
+    """
+    paths = (*endpoint.identity, *needed)
+    missing = [path for path in paths if not any(path == one or path.startswith(f"{one}.") for one in asked)]
+    return ",".join(dict.fromkeys((*asked, *missing)))
+
+
+def keep(value: Any, asked: tuple[str, ...]) -> Any:
+    """
+    Reduce a row to the paths that were asked for, as Hotmart's ``select`` does.
+
+    A field of which nothing is left is left out; in a list an empty object stays, so that lists keep their length.
+
+    :param value: a row, or a part of one.
+    :param asked: dot paths relative to it.
+    """
+    if isinstance(value, list):
+        return [keep(one, asked) for one in value]
+    if not isinstance(value, dict):
+        return {}
+    whole = {path for path in asked if "." not in path}
+    deeper: dict[str, list[str]] = {}
+    for path in asked:
+        name, dot, rest = path.partition(".")
+        if dot and name not in whole:
+            deeper.setdefault(name, []).append(rest)
+    kept: dict[str, Any] = {}
+    for name, part in value.items():
+        if name in whole:
+            kept[name] = part
+        elif name in deeper:
+            inside = keep(part, tuple(deeper[name]))
+            if inside:
+                kept[name] = inside
+    return kept
+
+
+def identity(endpoint: Endpoint, row: Raw) -> Hashable:
+    """
+    Tell a row from others.
+
+    :raises HotmartResponseError: when the row lacks the first value of its identity.
+    """
+    content = decode(row)
+    values = [_at(content, path.split(".")) for path in endpoint.identity]
+    if values and values[0] in (None, ""):
+        raise HotmartResponseError(
+            f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
+            path=endpoint.path,
+        )
+    return tuple(values) if values else bytes(row)
+
+
+def json_lines(records: Sequence[Record]) -> bytes:
+    """Write records as JSON Lines: UTF-8, one per line."""
+    try:
+        return _encoder.encode_lines(records)
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+        return b"".join(json.dumps(_plain(record), separators=(",", ":")).encode() + b"\n" for record in records)
+
+
+def objects(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Decode records."""
+    lines = json_lines(records)
+    try:
+        return _decode_lines(lines)
+    except msgspec.DecodeError:
+        return [json.loads(line) for line in lines.splitlines()]
+
+
+def decode(value: Any) -> Any:
+    """Decode raw JSON."""
+    try:
+        return _decode(value)
+    except msgspec.DecodeError:  # half of a surrogate pair
+        return json.loads(bytes(value))
+
+
+def _plain(record: Record) -> Any:
+    if isinstance(record, dict):
+        return {name: decode(value) if isinstance(value, Raw) else value for name, value in record.items()}
+    return decode(record)
+
+
+def _fields(row: Raw) -> dict[str, Any]:
+    try:
+        return _decode_row(row)
+    except msgspec.DecodeError:
+        return dict(decode(row))
+
+
+def _at(value: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return None if isinstance(value, (dict, list)) else value
+
+
+def _has(value: Any, names: Sequence[str]) -> bool:
+    """Tell whether a path leads to anything."""
+    if not names:
+        return True
+    if isinstance(value, list):
+        return any(_has(one, names) for one in value)
+    return isinstance(value, dict) and names[0] in value and _has(value[names[0]], names[1:])

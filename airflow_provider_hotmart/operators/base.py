@@ -1,0 +1,187 @@
+"""What the operators that list share: where the records go, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_hotmart.api.client import HotmartClient
+    from airflow_provider_hotmart.api.endpoints import Endpoint
+    from airflow_provider_hotmart.api.filters import Query
+    from airflow_provider_hotmart.api.listing import Listing
+    from airflow_provider_hotmart.hooks.hotmart import HotmartHook
+
+
+class HotmartListOperator(BaseOperator):
+    """
+    List what an endpoint has, into XCom or a file. The base of the operators for each endpoint.
+
+    :param filters: of the endpoint, by the names of its row in the table (templated).
+    :param hotmart_conn_id: the connection of type ``hotmart`` (templated).
+    :param destination: URL of the file to write, any that ``ObjectStoragePath`` takes, ending in ``.jsonl`` or
+        ``.jsonl.gz`` (templated).
+    :param destination_conn_id: the connection of the object store (templated).
+    :param max_xcom_records: without a destination, more records than this are an error (templated).
+    :param timezone: of dates that name none; None: the connection's (templated).
+    :raises AirflowFailException: where retrying cannot help: a wrong filter, credential or destination.
+    :raises HotmartError: for everything else; the file that was there before is then untouched.
+    """
+
+    endpoint: ClassVar[Endpoint]
+    template_fields: Sequence[str] = (
+        "hotmart_conn_id",
+        "destination",
+        "destination_conn_id",
+        "max_xcom_records",
+        "timezone",
+    )
+    ui_color = "#ffe3d3"
+    #: What on_kill ends.
+    _listing: Listing | None = None
+    _killed = False
+
+    def __init__(
+        self,
+        *,
+        filters: dict[str, Any],
+        hotmart_conn_id: str = "hotmart_default",
+        destination: str | ObjectStoragePath | None = None,
+        destination_conn_id: str | None = None,
+        max_xcom_records: int = 1000,
+        timezone: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, value in filters.items():
+            setattr(self, name, value)
+        self.hotmart_conn_id = hotmart_conn_id
+        self.destination = destination
+        self.destination_conn_id = destination_conn_id
+        self.max_xcom_records = max_xcom_records
+        self.timezone = timezone
+        # What is written in the DAG and renders to None must not select everything.
+        self._given = [name for name in self.template_fields if getattr(self, name) is not None]
+
+    @cached_property
+    def hook(self) -> HotmartHook:
+        """The hook of the connection."""
+        # Here and not above: parsing a DAG file must not pay for what only a running task needs.
+        from airflow_provider_hotmart.hooks.hotmart import HotmartHook
+
+        return HotmartHook(self.hotmart_conn_id)
+
+    def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
+        """
+        List, into the destination or to XCom.
+
+        :return: the records; with a destination, the manifest of the file.
+        """
+        from airflow_provider_hotmart.api.errors import HotmartStoppedError
+        from airflow_provider_hotmart.api.listing import Listing
+        from airflow_provider_hotmart.failing import fail_without_retry
+
+        with fail_without_retry():
+            for name in self._given:
+                if getattr(self, name) is None:
+                    raise AirflowFailException(
+                        f"{name} is written in the DAG and renders to None: correct its template"
+                    )
+            client = self.hook.get_conn()
+            query = self._query(client)
+            listing = self._listing = Listing(client, query)
+            if self._killed:
+                listing.stop()
+            result = self._to_xcom(listing) if self.destination is None else self._to_file(client, query, listing)
+            if self._killed:
+                raise HotmartStoppedError("The task was stopped")
+            return result
+
+    def on_kill(self) -> None:
+        """End calls, waits and writing: nothing is published after this. Airflow may call it in a signal handler."""
+        self._killed = True
+        if self._listing is not None:
+            self._listing.stop()
+
+    def _query(self, client: HotmartClient) -> Query:
+        from airflow_provider_hotmart.api.filters import build_query
+
+        return build_query(
+            self.endpoint,
+            now=client.clock.time(),
+            timezone=self.timezone or client.config.timezone,
+            **{name: getattr(self, name) for name in self.endpoint.arguments},
+        )
+
+    def _to_xcom(self, listing: Listing) -> list[dict[str, Any]]:
+        from airflow_provider_hotmart.api.rows import objects
+
+        limit = self._xcom_limit()
+        records: list[dict[str, Any]] = []
+        for batch in listing:
+            records += objects(batch)
+            if len(records) > limit:
+                raise AirflowFailException(
+                    f"There are more than max_xcom_records={limit} records: set destination to write them to a file, "
+                    "or narrow the filters"
+                )
+        self.log.info("Listed %d records with %d calls%s", len(records), listing.calls, listing.described)
+        return records
+
+    def _xcom_limit(self) -> int:
+        try:
+            limit = int(self.max_xcom_records)
+        except (TypeError, ValueError):
+            limit = -1
+        if limit < 0:
+            raise AirflowFailException(
+                f"max_xcom_records is {self.max_xcom_records!r}, expected a whole number of at least 0"
+            )
+        return limit
+
+    def _to_file(self, client: HotmartClient, query: Query, listing: Listing) -> dict[str, Any]:
+        from airflow_provider_hotmart.api.rows import json_lines
+        from airflow_provider_hotmart.storage import RecordFile
+
+        file = RecordFile(self.destination, self.destination_conn_id)
+        with file.writing() as writer:
+            for batch in listing:
+                writer.write(json_lines(batch), len(batch))
+        written = writer.result
+        facts = (written.records, written.bytes, written.path, listing.calls, listing.described)
+        self.log.info("Wrote %d records (%d bytes) to %s with %d calls%s", *facts)
+        self._collect_lineage(client, written.path)
+        return {
+            "path": written.path,
+            "records": written.records,
+            "bytes": written.bytes,
+            "sha256": written.sha256,
+            **self._asked(query),
+            "calls": listing.calls,
+        }
+
+    def _asked(self, query: Query) -> dict[str, Any]:
+        """What was asked for, as far as it is nobody's personal data."""
+        asked: dict[str, Any] = {}
+        if self.endpoint.dates:
+            bounds = (None, None) if query.window is None else query.window.isoformat()
+            asked["start_date"], asked["end_date"] = bounds
+        for one in self.endpoint.filters:
+            if one.words is not None and one.several and one.sent_as:
+                values = query.all_statuses if one.name == self.endpoint.status else query.fan_out.get(one.sent_as, ())
+                asked[one.name] = list(values) or None
+        return asked
+
+    def _collect_lineage(self, client: HotmartClient, path: str) -> None:
+        """Tell Airflow's lineage collector, where there is one, what came from where."""
+        from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+
+        host = client.config.base_url.partition("://")[2]
+        collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow does not say
+        collector.add_input_asset(context=self.hook, uri=f"hotmart://{host}{self.endpoint.path}")
+        collector.add_output_asset(context=self.hook, uri=path if "://" in path else f"file://{path}")

