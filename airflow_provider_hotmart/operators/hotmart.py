@@ -63,9 +63,9 @@ class _HotmartListOperator(BaseOperator):
 
         :return: the records; with a destination, the manifest of the file.
         """
-        from airflow_provider_hotmart.failing import failing_for_good
+        from airflow_provider_hotmart.failing import fail_without_retry
 
-        with failing_for_good():
+        with fail_without_retry():
             if self.destination is None:
                 return self._to_xcom()
             return self._to_file()
@@ -82,7 +82,8 @@ class _HotmartListOperator(BaseOperator):
     def _to_xcom(self) -> list[dict[str, Any]]:
         limit = self._xcom_limit()
         client = self.hook.get_conn()
-        listing = self._listing(client, self._prepare(client), list)
+        query = self._prepare(client)
+        listing = self._listing(client, query, list)
         records: list[dict[str, Any]] = []
         for batch in listing:
             records += batch.data
@@ -91,7 +92,7 @@ class _HotmartListOperator(BaseOperator):
                     f"There are more than max_xcom_records={limit} records: set destination to write them to a file, "
                     "or narrow the filters"
                 )
-        self.log.info("Listed %d records with %d calls", len(records), listing.calls)
+        self.log.info("Listed %d records%s with %d calls", len(records), self._window(query), listing.calls)
         return records
 
     def _xcom_limit(self) -> int:
@@ -116,8 +117,8 @@ class _HotmartListOperator(BaseOperator):
             for batch in listing:
                 writer.write(batch.data, batch.count)
         written = writer.result
-        facts = (written.records, written.bytes, written.path, listing.calls)
-        self.log.info("Wrote %d records (%d bytes) to %s with %d calls", *facts)
+        facts = (written.records, self._window(query), written.bytes, written.path, listing.calls)
+        self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
         self._collect_lineage(client, written.path)
         return {
             "path": written.path,
@@ -127,6 +128,11 @@ class _HotmartListOperator(BaseOperator):
             **self._asked(query),
             "calls": listing.calls,
         }
+
+    def _window(self, query: Any) -> str:
+        """Say which window was listed, whether it was given or not; empty where there was none."""
+        asked = self._asked(query)
+        return f" of [{asked['start_date']}, {asked['end_date']})" if asked.get("start_date") else ""
 
     def _collect_lineage(self, client: HotmartClient, path: str) -> None:
         """Tell Airflow's lineage collector, where there is one, what came from where."""

@@ -259,9 +259,9 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
     def _look(self, context: Context) -> _Look:
         """Look once; when enough are new, write them out, and remember them."""
-        from airflow_provider_hotmart.failing import failing_for_good
+        from airflow_provider_hotmart.failing import fail_without_retry
 
-        with failing_for_good():
+        with fail_without_retry():
             self._check()
             client = self.hook.get_conn()
             now = client.clock.time()
