@@ -130,7 +130,7 @@ class HotmartListOperator(BaseOperator):
                     f"There are more than max_xcom_records={limit} records: set destination to write them to a file, "
                     "or narrow the filters"
                 )
-        self.log.info("Listed %d records with %d calls%s", len(records), listing.calls, listing.described)
+        self.log.info("Listed %d records%s with %d calls", len(records), listing.described, listing.calls)
         return records
 
     def _xcom_limit(self) -> int:
@@ -153,8 +153,8 @@ class HotmartListOperator(BaseOperator):
             for batch in listing:
                 writer.write(json_lines(batch), len(batch))
         written = writer.result
-        facts = (written.records, written.bytes, written.path, listing.calls, listing.described)
-        self.log.info("Wrote %d records (%d bytes) to %s with %d calls%s", *facts)
+        facts = (written.records, listing.described, written.bytes, written.path, listing.calls)
+        self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
         self._collect_lineage(client, written.path)
         return {
             "path": written.path,
