@@ -59,7 +59,12 @@ FILTERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "empty window": (
         {"sales_start_date": NOON, "sales_end_date": NOON},
-        ("2026-01-31T12:00:00+00:00", "the window is empty", "data_interval_start equal to data_interval_end", "from the day of the run"),
+        (
+            "2026-01-31T12:00:00+00:00",
+            "the window is empty",
+            "data_interval_start equal to data_interval_end",
+            "from the day of the run",
+        ),
     ),
     "product that is no number": ({"product_id": "Curso"}, ("product_id is 'Curso'", "whole number such as")),
     "unknown role of the account": (
