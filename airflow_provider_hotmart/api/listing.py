@@ -65,9 +65,8 @@ class Listing:
 
     @property
     def described(self) -> str:
-        """The window that is listed, as the end of a sentence; empty where there is none."""
-        window = self._query.window
-        return "" if window is None else f", {self._query.endpoint.noun} of {window}"
+        """The window that is listed, as a part of a sentence; empty where there is none."""
+        return "" if self._query.window is None else f" of {self._query.window}"
 
     def __iter__(self) -> Iterator[list[Record]]:
         with self._session:

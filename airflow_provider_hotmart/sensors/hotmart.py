@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -259,13 +259,14 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     def _look(self, context: Context) -> _Look:
         """Look once; when enough are new, write them out, and remember them."""
         from airflow_provider_hotmart.failing import fail_without_retry
+        from airflow_provider_hotmart.watching.outcomes import outcomes
 
         with fail_without_retry(), ExitStack() as until_recorded:
             self._check()
             client = self.hook.get_conn()
             now = client.clock.time()
             ledger = self._ledger(context)
-            memory = ledger.load(now)
+            memory = ledger.load(now, partial(outcomes, context["ti"]))
             since = self.watch.begin(memory.since, _started(context, now))
             window = self.watch.window(now, since)
             look = _Look(window)

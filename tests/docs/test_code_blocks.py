@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
+from airflow_provider_hotmart.emulator.__main__ import parser
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connection, environment
 from tests.docs.commands import Terminal, check_compose, commands_in
 from tests.docs.pages import DIRECTIVES, ROOT, Block, blocks_of, name_of, pages
@@ -205,7 +207,13 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     }
 
 
-JSON = [block for blocks in PAGES.values() for block in blocks if block.language == "json"]
+#: The rules of stores are put to the test in tests/stores.
+JSON = [
+    block
+    for blocks in PAGES.values()
+    for block in blocks
+    if block.language == "json" and not {"Rules", "rules"} & set(json.loads(block.text))
+]
 
 
 @pytest.mark.airflow
@@ -218,3 +226,22 @@ def test_json_looks_like_the_real_thing(block: Block, real: Mapping[str, Any]) -
         check_connection(block.text)
     else:
         same_shape(shown, real[kind])
+
+
+@pytest.mark.parametrize(
+    "block", [block for blocks in PAGES.values() for block in blocks if block.language == "yaml"], ids=str
+)
+def test_a_compose_file_connects_airflow_with_the_emulator_in_it(block: Block) -> None:
+    services = yaml.safe_load(block.text)["services"]
+    command = services.pop("hotmart")["command"]
+    options, _ = parser().parse_known_args(command.partition(".emulator ")[2].rstrip('"').split())
+    assert services.keys() == {
+        f"airflow-{name}" for name in ("apiserver", "dag-processor", "scheduler", "triggerer", "worker")
+    }
+    for service in services.values():
+        account = service["environment"]["AIRFLOW_CONN_HOTMART_DEFAULT"]
+        check_connection(account)
+        fields = json.loads(account)
+        usual = parser().parse_args([])
+        assert (fields["login"], fields["password"]) == (usual.client_id, usual.client_secret)
+        assert fields["host"] == f"http://hotmart:{options.port}"
