@@ -18,7 +18,7 @@ import yaml
 from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.emulator.__main__ import parser
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connection, environment
-from tests.docs.commands import Terminal, commands_in
+from tests.docs.commands import Terminal, check_compose, commands_in
 from tests.docs.pages import DIRECTIVES, ROOT, Block, blocks_of, name_of, pages
 from tests.docs.shapes import check_connection, kind_of, same_shape
 
@@ -87,6 +87,14 @@ def as_file(blocks: list[Block], *, in_dag: bool) -> str:
 def test_every_block_is_of_a_kind_that_is_executed(page: str) -> None:
     known = ("console", "json", "python", "yaml", *DIRECTIVES)
     assert [f"{block}: {block.language!r}" for block in PAGES[page] if block.language not in known] == []
+
+
+YAML = [block for blocks in PAGES.values() for block in blocks if block.language == "yaml"]
+
+
+@pytest.mark.parametrize("block", YAML, ids=str)
+def test_a_compose_file_starts_an_emulator_that_its_airflow_reaches(block: Block) -> None:
+    check_compose(block.text)
 
 
 def test_whole_dags_on_the_pages_are_examples_that_run() -> None:
