@@ -126,7 +126,7 @@ def test_the_metadata_are_complete(wheel: zipfile.ZipFile) -> None:
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
     needed = [one for one in metadata.get_all("Requires-Dist") if "extra ==" not in one]
     names = sorted(re.split(r"[<>=\[;]", one)[0] for one in needed)
-    assert names == ["apache-airflow", "apache-airflow-providers-common-compat", "pendulum", "requests"]
+    assert names == ["apache-airflow", "apache-airflow-providers-common-compat", "msgspec", "requests"]
     # A newer Airflow is not locked out.
     assert not any("<" in one for one in needed)
 
