@@ -68,11 +68,15 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                         "login": "The Client ID of the credential: Hotmart > Tools > Hotmart credentials",
                         "password": "The Client Secret of the same credential",
                         "host": "Leave empty for Hotmart itself; set it for an emulator or a proxy",
-                        # Shown because the Test button of Airflow 3.3.2 refuses a saved connection without a port.
-                        "port": "Leave empty; 443 if the Test button complains about the port",
+                        # Airflow 3.3.2 tests a saved connection without a port as if its port were 0, and answers
+                        # 400 because 0 is not what is saved. Nothing that a form can declare changes that.
+                        "port": "Leave empty; if Test says only 'Bad Request', write 443",
                         "extra": "{}",
                         "environment": "production",
+                        "timezone": "UTC",
                         "basic_token": "Leave empty: it is derived from Client ID and Client Secret",
+                        "pseudonym_key": "Leave empty unless people are to be listed under pseudonyms",
+                        "hottok": "Leave empty unless webhooks of Hotmart are received",
                         "token_url": "https://api-sec-vlc.hotmart.com/security/oauth/token",
                         "timeout": "60",
                         "max_retries": "5",
@@ -85,20 +89,43 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     "environment": {
                         "label": "Environment",
                         "description": (
-                            "Which Hotmart to call: production, or the sandbox, "
-                            "which needs a credential that was created as a sandbox credential."
+                            "Which Hotmart to call: production; the sandbox, "
+                            "which needs a credential that was created as a sandbox credential; "
+                            "or an emulator, whose address is the base URL and may be plain http."
                         ),
                         "schema": {
                             "type": ["string", "null"],
-                            "enum": ["production", "sandbox"],
+                            "enum": ["production", "sandbox", "emulator"],
                             "default": "production",
                         },
+                    },
+                    "timezone": {
+                        "label": "Time zone",
+                        "description": (
+                            "The zone of dates that name none, by its IANA name, such as America/Sao_Paulo."
+                        ),
+                        "schema": {"type": ["string", "null"], "default": "UTC"},
                     },
                     "basic_token": {
                         "label": "Basic token",
                         "description": (
                             "Optional. The third value of the credential, with or without 'Basic ' in front. "
                             "It follows from Client ID and Client Secret, and has to agree with them."
+                        ),
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "pseudonym_key": {
+                        "label": "Pseudonym key",
+                        "description": (
+                            "Optional. The secret that pseudonyms of people are made with: "
+                            "the same key gives the same person the same pseudonym."
+                        ),
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "hottok": {
+                        "label": "Hottok",
+                        "description": (
+                            "Optional. The secret that Hotmart's webhooks carry: Hotmart > Tools > Webhook."
                         ),
                         "schema": {"type": ["string", "null"], "format": "password"},
                     },

@@ -25,7 +25,7 @@ from benchmarks.harness import Check, Findings, Options, Table, say
 from benchmarks.limit import measure_limit, measure_processes
 from benchmarks.parsing import measure_parsing
 from benchmarks.triggers import measure_triggers
-from benchmarks.waste import measure_waste
+from benchmarks.waste import measure_day, measure_waste
 from benchmarks.watching import measure_ledger, measure_polling
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -34,6 +34,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
     "processes": measure_processes,
     "cost": measure_cost,
     "waste": measure_waste,
+    "day": measure_day,
     "growth": measure_growth,
     "parsing": measure_parsing,
     "ledger": measure_ledger,

@@ -9,7 +9,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from airflow_provider_hotmart.emulator import HotmartEmulator, Quirks, bodies
+from airflow_provider_hotmart.emulator import HotmartEmulator, Quirks
+from airflow_provider_hotmart.emulator.service import bodies
 
 SALES = "/payments/api/v1/sales/users"
 #: Texts of sales that the emulator keeps once it has made them: all, so that only a first listing waits for them.

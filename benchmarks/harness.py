@@ -42,7 +42,7 @@ class Options:
     @property
     def runs(self) -> int:
         """Runs of which a median is taken."""
-        return 1 if self.quick else 5
+        return 1 if self.quick else 3
 
     def sized(self, full: int, quick: int) -> int:
         """Choose a size."""

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.cost import OURS, OURS_JSON, sides
+from benchmarks.cost import OURS, OURS_HOOK, sides
 from benchmarks.harness import (
     MINUTE,
     PAGE,
@@ -158,7 +158,7 @@ def measure_limit(options: Options) -> Findings:
     """400,000 sales, 700 ms a page, 500 calls a minute: ours, and those that ask page after page."""
     account = Account.of(options)
     # What decodes the JSON makes no difference where everybody waits.
-    peers = {name: job for name, job in sides().items() if name not in (OURS, OURS_JSON)}
+    peers = {name: job for name, job in sides().items() if name not in (OURS, OURS_HOOK)}
     sliding = f"{OURS}, limit counted over the last 60 s"
     found: dict[str, list[Use]] = {name: [] for name in (OURS, sliding, *peers)}
     ours = {"subject": "ours"}

@@ -15,6 +15,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+# Finds them on every Airflow. Where yours is 3 and stays so: from airflow.sdk import DAG, ObjectStoragePath, task
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 
 from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor

@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+# Finds them on every Airflow. Where yours is 3 and stays so: from airflow.sdk import DAG, Param, task
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator

@@ -19,7 +19,7 @@ if "AIRFLOW_HOME" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 from airflow_provider_hotmart import __version__  # noqa: E402 - the path comes first
-from airflow_provider_hotmart.emulator.quirks import MEANINGS, Quirks  # noqa: E402
+from airflow_provider_hotmart.emulator.quirks import COUNTS, MEANINGS, Quirks  # noqa: E402
 
 project = "airflow-provider-hotmart"
 author = "the authors of airflow-provider-hotmart"
@@ -61,9 +61,10 @@ pygments_dark_style = "github-dark"
 def explain_switches(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Put what each switch of the emulator means below its class."""
     if obj is Quirks:
-        choices = {**Quirks.choices(), "too_wide": [None, "a timedelta"], "max_page_size": [500, "a number"]}
+        choices = {**Quirks.choices(), "too_wide": [None, "a timedelta"]}
+        choices |= {name: [getattr(Quirks, name), "a number"] for name in COUNTS}
         for switch, meaning in MEANINGS.items():
-            values = ", ".join(f"``{value!r}``" if value != "a timedelta" else value for value in choices[switch])
+            values = ", ".join(value if str(value).startswith("a ") else f"``{value!r}``" for value in choices[switch])
             lines.append(f":param {switch}: {meaning}: {values}")
         lines.append("")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -118,3 +119,17 @@ def serving(reply: Callable[[Call], Reply]) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}"
     finally:
         server.stop()
+
+
+def fetching_threads() -> list[threading.Thread]:
+    """The threads in which listings fetch."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("hotmart_")]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that is about to become true."""
+    for _ in range(2000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it has not become true in 20 seconds")

@@ -57,6 +57,16 @@ class TokenCache:
                 return self._renew(fetch)
             return self._token
 
+    def renew(self, fetch: Callable[[], Token], check: Callable[[], None]) -> str:
+        """
+        Fetch a new token, even if there is one that would last.
+
+        :param fetch: asks the token host.
+        :param check: raises where nobody waits for the token any longer.
+        """
+        with self._locked(check):
+            return self._renew(fetch)
+
     def replace(self, refused: str, fetch: Callable[[], Token], check: Callable[[], None]) -> str:
         """
         Give a token other than one that Hotmart refused; fetched only once however many threads were refused.

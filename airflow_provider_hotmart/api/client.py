@@ -242,9 +242,9 @@ class Session:
 
         :param anew: even if there is one.
         """
-        token = self._token()
-        if anew:
-            self._new_token(token)
+        tokens = self.client.tokens
+        get = tokens.renew if anew else tokens.get
+        self._announced(get(self._fetch_token, self.check_running))
 
     def check_running(self) -> None:
         """
@@ -331,7 +331,9 @@ class Session:
 
 
 def _token_in(body: Any, path: str) -> Token:
-    value, lifetime = (body.get("access_token"), body.get("expires_in")) if isinstance(body, dict) else (None, None)
+    if not isinstance(body, dict):
+        raise HotmartNotJsonError("The token host answered with no JSON object: run it again", path=path)
+    value, lifetime = body.get("access_token"), body.get("expires_in")
     # What does not fit into a header must not reach the library that would quote it in its error.
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value or " " in value:
         raise HotmartResponseError(

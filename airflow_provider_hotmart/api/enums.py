@@ -85,6 +85,177 @@ class ParticipantRole(StrEnum):
     AFFILIATE = "AFFILIATE"
 
 
+class PaymentType(StrEnum):
+    """
+    How a buyer pays. Hotmart adds to this list; values that are not in it are passed on.
+
+    Source: https://developers.hotmart.com/docs/en/v1/sales/sales-history/. ``ECHECK``, ``HOTMART_BALANCE`` and
+    ``BALANCE_HOTMART`` are in recorded answers only; the last two are two spellings of one thing.
+    """
+
+    BILLET = "BILLET"
+    CASH_PAYMENT = "CASH_PAYMENT"
+    CREDIT_CARD = "CREDIT_CARD"
+    DIRECT_BANK_TRANSFER = "DIRECT_BANK_TRANSFER"
+    DIRECT_DEBIT = "DIRECT_DEBIT"
+    FINANCED_BILLET = "FINANCED_BILLET"
+    FINANCED_INSTALLMENT = "FINANCED_INSTALLMENT"
+    GOOGLE_PAY = "GOOGLE_PAY"
+    HOTCARD = "HOTCARD"
+    HYBRID = "HYBRID"
+    MANUAL_TRANSFER = "MANUAL_TRANSFER"
+    PAYPAL = "PAYPAL"
+    PAYPAL_INTERNACIONAL = "PAYPAL_INTERNACIONAL"
+    PICPAY = "PICPAY"
+    PIX = "PIX"
+    SAMSUNG_PAY = "SAMSUNG_PAY"
+    WALLET = "WALLET"
+    ECHECK = "ECHECK"
+    HOTMART_BALANCE = "HOTMART_BALANCE"
+    BALANCE_HOTMART = "BALANCE_HOTMART"
+
+
+class OfferPaymentMode(StrEnum):
+    """
+    How an offer is paid.
+
+    Source: https://developers.hotmart.com/docs/en/v1/product/product-offers/.
+    """
+
+    UNIQUE_PAYMENT = "UNIQUE_PAYMENT"
+    SUBSCRIPTION = "SUBSCRIPTION"
+    MULTIPLE_PAYMENTS = "MULTIPLE_PAYMENTS"
+    PAY_IN_FULL = "PAY_IN_FULL"
+    NOT_DEFINED = "NOT_DEFINED"
+    INVOICE = "INVOICE"
+    SMART_INSTALLMENT = "SMART_INSTALLMENT"
+    BILLET_INSTALLMENT = "BILLET_INSTALLMENT"
+    FINANCED_BILLET = "FINANCED_BILLET"
+
+
+class PlanPeriodicity(StrEnum):
+    """
+    How often a plan is charged.
+
+    Source: https://developers.hotmart.com/docs/en/v1/product/product-plans/.
+    """
+
+    SINGLE_INSTALLMENT = "SINGLE_INSTALLMENT"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+    BIMONTHLY = "BIMONTHLY"
+    QUARTERLY = "QUARTERLY"
+    BIANNUAL = "BIANNUAL"
+    ANNUAL = "ANNUAL"
+
+
+class SubscriptionStatus(StrEnum):
+    """
+    Status of a subscription.
+
+    Source: https://developers.hotmart.com/docs/en/v1/subscription/get-subscribers/.
+    """
+
+    STARTED = "STARTED"
+    INACTIVE = "INACTIVE"
+    ACTIVE = "ACTIVE"
+    DELAYED = "DELAYED"
+    OVERDUE = "OVERDUE"
+    CANCELLED_BY_CUSTOMER = "CANCELLED_BY_CUSTOMER"
+    CANCELLED_BY_SELLER = "CANCELLED_BY_SELLER"
+    CANCELLED_BY_ADMIN = "CANCELLED_BY_ADMIN"
+
+
+class RecurrencyStatus(StrEnum):
+    """
+    Whether one charge of a subscription was paid.
+
+    Source: https://developers.hotmart.com/docs/en/v1/subscription/get-subscription-summary/.
+    """
+
+    PAID = "PAID"
+    NOT_PAID = "NOT_PAID"
+    CLAIMED = "CLAIMED"
+    REFUNDED = "REFUNDED"
+    CHARGEBACK = "CHARGEBACK"
+
+
+class BillingType(StrEnum):
+    """
+    Why a buyer is charged again and again.
+
+    Source: https://developers.hotmart.com/docs/en/v1/subscription/get-subscription-summary/.
+    """
+
+    SUBSCRIPTION = "SUBSCRIPTION"
+    SMART_INSTALLMENT = "SMART_INSTALLMENT"
+    SMART_RECOVERY = "SMART_RECOVERY"
+
+
+class SubscriptionPurchaseStatus(StrEnum):
+    """
+    Status of a sale as the transactions of subscriptions spell it: ``DELAYED`` and ``UNDER_ANALYSIS`` are their own.
+
+    Source: https://developers.hotmart.com/docs/en/v1/subscription/get-subscription-transactions/.
+    """
+
+    STARTED = "STARTED"
+    WAITING_PAYMENT = "WAITING_PAYMENT"
+    PRINTED_BILLET = "PRINTED_BILLET"
+    UNDER_ANALYSIS = "UNDER_ANALYSIS"
+    DELAYED = "DELAYED"
+    EXPIRED = "EXPIRED"
+    APPROVED = "APPROVED"
+    COMPLETE = "COMPLETE"
+    PROTESTED = "PROTESTED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    CANCELLED = "CANCELLED"
+    REFUNDED = "REFUNDED"
+    CHARGEBACK = "CHARGEBACK"
+
+
+class TicketStatus(StrEnum):
+    """
+    Status of a ticket to an event.
+
+    Source: https://developers.hotmart.com/docs/, "Tickets for events", "Tickets and participants".
+    """
+
+    SOLD = "SOLD"
+    INVITE = "INVITE"
+    INVITE_CANCELED = "INVITE_CANCELED"
+    REFUNDED = "REFUNDED"
+    CHARGEBACK = "CHARGEBACK"
+    EXCLUDED = "EXCLUDED"
+    AVAILABLE = "AVAILABLE"
+    RESERVED = "RESERVED"
+
+
+class TicketType(StrEnum):
+    """
+    Whether a ticket costs something.
+
+    Source: https://developers.hotmart.com/docs/, "Tickets for events", "Tickets and participants".
+    """
+
+    PAID = "PAID"
+    FREE = "FREE"
+    ALL = "ALL"
+
+
+class CheckinStatus(StrEnum):
+    """
+    Whether it is known who comes with a ticket.
+
+    Source: https://developers.hotmart.com/docs/, "Tickets for events", "Tickets and participants".
+    """
+
+    PENDING = "PENDING"
+    PARTIAL = "PARTIAL"
+    CONCLUDED = "CONCLUDED"
+    ALL = "ALL"
+
+
 _S = SaleStatus
 #: An old and a new name of one state of a sale; the service may know only one of them.
 ALIASES = (_S.PROTESTED, _S.DISPUTE)

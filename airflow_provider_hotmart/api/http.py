@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from airflow_provider_hotmart import __version__
+from airflow_provider_hotmart.api.config import is_loopback
 from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.api.errors import HotmartResponseError, HotmartTransportError, HotmartUnknownHostError
 
@@ -69,9 +70,8 @@ class HttpSession:
         :raises HotmartTransportError: when no complete answer came.
         :raises HotmartResponseError: when the body is larger than any page can be.
         """
-        host = urlsplit(url).hostname or ""
-        if is_loopback(host):
-            content["proxies"] = {"no_proxy": host}
+        if is_loopback(url):
+            content["proxies"] = {"no_proxy": urlsplit(url).hostname}
         try:
             with self._session.request(
                 method,
@@ -103,11 +103,6 @@ class HttpSession:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this very machine."""
-    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
 def hide_queries_from_debug_logs() -> None:

@@ -63,6 +63,11 @@ class Listing:
         """Calls sent so far, repeated ones included."""
         return self._session.calls
 
+    @property
+    def described(self) -> str:
+        """The window that is listed, as a part of a sentence; empty where there is none."""
+        return "" if self._query.window is None else f" of {self._query.window}"
+
     def __iter__(self) -> Iterator[list[Record]]:
         with self._session:
             # Here, in the caller's thread, so that the token can be made known to what masks logs.
@@ -165,8 +170,11 @@ class Listing:
 
     def _anywhere(self, request: Request) -> Iterator[Answer]:
         """Look for a sale by its code in windows of all time, the latest first, as far back as Hotmart lets us."""
-        whole = Window(FIRST_SALE, int(self._query.now) + CLOCK_DIFFERENCE)
-        for window in reversed(whole.pieces()):
+        now = int(self._query.now)
+        # What may be refused for its age is kept out of the windows that are not.
+        oldest = now - int(MAX_AGE.total_seconds()) + CLOCK_DIFFERENCE
+        windows = [*Window(FIRST_SALE, oldest).pieces(), *Window(oldest, now + CLOCK_DIFFERENCE).pieces()]
+        for window in reversed(windows):
             try:
                 rows = False
                 for answer in self._pagination.answers([replace(request, window=window)]):

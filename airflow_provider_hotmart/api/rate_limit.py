@@ -16,15 +16,15 @@ from airflow_provider_hotmart.api.responses import seconds
 DOCUMENTED_LIMIT = 500
 WINDOW = 60.0
 #: Seconds by which the end of a window may be mistaken: it is told in whole seconds, rounded who knows how.
-UNSURE = 1.5
+RESET_TOLERANCE = 1.5
 #: However busy the others, this part of what is left is ours.
-SMALLEST_SHARE = 0.1
+MIN_SHARE = 0.1
 #: So many calls more than before are a sign of others.
-FEW = 2
+MIN_OTHERS = 2
 #: When this part of the limit is used, it makes no difference by whom: caution counts more than speed.
 ALMOST_ALL = 0.9
 #: Seconds after which whoever waits looks again, because an answer may have changed what is known.
-LONGEST_NAP = 1.0
+MAX_NAP = 1.0
 
 
 class CallBudget:
@@ -51,7 +51,7 @@ class CallBudget:
         self._window_end: float | None = None
         self._earliest_end = 0.0
         #: Whether the end of the window was told, not guessed.
-        self._told = False
+        self._reset_known = False
         self._next_slot = 0.0
         self._blocked_until = 0.0
         #: Which part of the calls that are used is ours.
@@ -90,7 +90,7 @@ class CallBudget:
                     if ahead == 0 and wait <= 0:
                         return self._take(now, ticket)
                 # A little more than nothing, so that two waiters of one slot do not spin.
-                sleep(min(max(wait, 0.001), LONGEST_NAP))
+                sleep(min(max(wait, 0.001), MAX_NAP))
         finally:
             with self._lock:
                 self._waiting.remove(ticket)
@@ -115,7 +115,7 @@ class CallBudget:
                 return
             # 0 means that less than a second is left, if seconds are rounded down.
             end = now + min(max(WINDOW if reset is None else reset, 1.0), WINDOW)
-            if self._window_end is not None and self._told and end < self._window_end - UNSURE:
+            if self._window_end is not None and self._reset_known and end < self._window_end - RESET_TOLERANCE:
                 return  # A late answer, of the window before.
             # The answer was written after it was asked for, and its seconds may have been rounded up.
             self._learn_end(end, end - now + sent - 1.0)
@@ -173,7 +173,7 @@ class CallBudget:
         if self._window_end is not None and now >= self._window_end:
             self._forget(now)
             self._left = self._limit - len(self._open)
-            self._window_end, self._told = now + WINDOW, False
+            self._window_end, self._reset_known = now + WINDOW, False
             self._earliest_end = self._window_end
         due = max(self._next_slot, self._blocked_until)
         if self._left < 1 and self._window_end is not None:
@@ -187,13 +187,13 @@ class CallBudget:
         # What is not used when the window ends is lost: who is alone hurries for its earliest end. Others do the same
         # as we, and meet us at the end: the more of them, the earlier we slow down.
         end = self._earliest_end if self._alone else self._window_end
-        time = max(end - now, LONGEST_NAP / self._share)
+        time = max(end - now, MAX_NAP / self._share)
         return max(time / max(self._left * self._share, 1.0), self._own_interval)
 
     def _learn_end(self, end: float, earliest: float) -> None:
         """Take in when there are calls again, and when that may be at the earliest."""
-        if self._window_end is None or not self._told or end > self._window_end + UNSURE:
-            self._window_end, self._earliest_end, self._told = end, earliest, True
+        if self._window_end is None or not self._reset_known or end > self._window_end + RESET_TOLERANCE:
+            self._window_end, self._earliest_end, self._reset_known = end, earliest, True
         else:
             # The latest of the ends that were told is the safe one, and the latest of the earliest the nearest.
             self._window_end = max(self._window_end, end)
@@ -201,21 +201,21 @@ class CallBudget:
 
     def _learn_share(self, now: float, used: float) -> None:
         """Take in how many calls were used, by whomever; the more they are, the more they say about our share."""
-        made = self._made_since((self._window_end or now) - WINDOW - UNSURE)
+        made = self._made_since((self._window_end or now) - WINDOW - RESET_TOLERANCE)
         others = max(used - made, 0.0)
         if self._before is None:
             self._before, self._before_counts = others, now + WINDOW
-        if now >= self._before_counts or others > self._before + FEW or used > ALMOST_ALL * self._limit:
+        if now >= self._before_counts or others > self._before + MIN_OTHERS or used > ALMOST_ALL * self._limit:
             self._before = 0.0
         self._before = min(self._before, others)
         used -= self._before
         self._alone = self._made_since(self._earliest_end - WINDOW) >= used
         self._share += (min(made, used) - self._share * used) / self._limit
-        self._share = min(max(self._share, SMALLEST_SHARE), 1.0)
+        self._share = min(max(self._share, MIN_SHARE), 1.0)
 
     def _forget(self, now: float) -> None:
         """Drop what counts nowhere any more; a call that failed has no answer, and is dropped here after a minute."""
-        while self._made and self._made[0] < now - WINDOW - UNSURE:
+        while self._made and self._made[0] < now - WINDOW - RESET_TOLERANCE:
             self._made.popleft()
         self._open = {call: made for call, made in self._open.items() if made > now - WINDOW}
 

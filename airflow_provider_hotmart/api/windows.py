@@ -14,7 +14,7 @@ MAX_WINDOW = 700 * 86400
 #: How full a page is expected to be, so that most windows fit on one.
 FILL = 0.9
 #: More parts than these are cut in two steps, since sales are rarely even.
-MAX_PARTS_AT_ONCE = 60
+MAX_PARTS_AT_ONCE = 40
 #: However many rows are announced.
 MAX_PARTS = 500
 

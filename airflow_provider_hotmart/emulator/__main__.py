@@ -1,4 +1,4 @@
-"""Runs the emulator in a terminal: ``python -m airflow_provider_hotmart.emulator --help``."""
+"""Runs the emulator in a terminal, or steers one: ``python -m airflow_provider_hotmart.emulator --help``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from airflow_provider_hotmart.emulator.account.generate import SPREADS
+from airflow_provider_hotmart.emulator.account.spread import SPREADS
 from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET, HotmartEmulator
-from airflow_provider_hotmart.emulator.quirks import MEANINGS, Quirks
+from airflow_provider_hotmart.emulator.quirks import COUNTS, MEANINGS, Quirks
 from airflow_provider_hotmart.emulator.service.fault_specs import FaultSpec, fault_help, parse_fault
+from airflow_provider_hotmart.emulator.steering import add_commands, steer
 
 
 def parse_quirk(text: str) -> tuple[str, object]:
     """
     Read a quirk from the command line.
 
-    :param text: name=value; for too_wide the value is a number of days, for max_page_size one of items
+    :param text: name=value; for too_wide the value is a number of days, for page sizes one of items
     """
     name, _, value = text.partition("=")
     if name == "too_wide":
@@ -30,9 +31,9 @@ def parse_quirk(text: str) -> tuple[str, object]:
             return name, timedelta(days=float(value))
         except ValueError as problem:
             raise argparse.ArgumentTypeError(f"too_wide takes a number of days, not {value!r}") from problem
-    if name == "max_page_size":
+    if name in COUNTS:
         if not value.isdecimal() or int(value) < 1:
-            raise argparse.ArgumentTypeError(f"max_page_size takes a whole number from 1, not {value!r}")
+            raise argparse.ArgumentTypeError(f"{name} takes a whole number from 1, not {value!r}")
         return name, int(value)
     choices = Quirks.choices()
     if name not in choices:
@@ -47,12 +48,13 @@ def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(
         prog="python -m airflow_provider_hotmart.emulator",
-        description="A local Hotmart on 127.0.0.1, with people who do not exist.",
+        description="A local Hotmart, with people who do not exist.",
         epilog=f"{_quirk_help()}\n\n{fault_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
     add("--port", type=int, default=8085, help="0: a free one (default: %(default)s)")
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for containers (default: %(default)s)")
     add("--products", type=int, default=20, metavar="N", help="number of products (default: %(default)s)")
     add("--sales", type=int, default=1000, metavar="N", help="number of sales (default: %(default)s)")
     add("--days", type=float, default=90, help="how far back the sales go (default: %(default)s)")
@@ -62,6 +64,13 @@ def parser() -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="the same seed, the same account (default: %(default)s)",
+    )
+    add(
+        "--sales-per-hour",
+        type=_rate,
+        default=0.0,
+        metavar="N",
+        help="sales that are made while it runs, in an hour of its clock (default: none)",
     )
     add("--spread", choices=SPREADS, default="even", help="how the sales lie in time (default: %(default)s)")
     add(
@@ -101,6 +110,7 @@ def parser() -> argparse.ArgumentParser:
         help="see below; repeatable",
     )
     add("--fault", type=_fault, action="append", default=[], metavar="SPEC", help="see below; repeatable")
+    add_commands(made)
     return made
 
 
@@ -128,6 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: None: those of the command line
     """
     options = parser().parse_args(arguments)
+    if options.command is not None:
+        return steer(options)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -135,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         hotmart.start()
     except OSError as problem:
-        print(f"Port {options.port} cannot be opened: {problem}", file=sys.stderr)
+        print(f"Port {options.port} of {options.host} cannot be opened: {problem}", file=sys.stderr)
         return 1
     with hotmart:
         print(f"Hotmart emulator: {hotmart.url}")
@@ -157,6 +169,7 @@ def _emulator(options: argparse.Namespace) -> HotmartEmulator:
         options.days,
         options.seed,
         port=options.port,
+        host=options.host,
         rate_limit=options.rate_limit or None,
         latency=options.latency_ms / 1000,
         clock=clock,
@@ -164,6 +177,7 @@ def _emulator(options: argparse.Namespace) -> HotmartEmulator:
         client_secret=options.client_secret,
         quirks=Quirks(**dict(options.quirk)),
         spread=options.spread,
+        sales_per_hour=options.sales_per_hour,
     )
     for spec in options.fault:
         hotmart.faults.add(spec.fault, **spec.when)
@@ -173,7 +187,7 @@ def _emulator(options: argparse.Namespace) -> HotmartEmulator:
 def _quirk_help() -> str:
     lines = ["quirks, the first value being the default:"]
     for name, meaning in MEANINGS.items():
-        values = {"too_wide": "DAYS", "max_page_size": "N"}.get(name) or " | ".join(_shown(name))
+        values = "DAYS" if name == "too_wide" else "N" if name in COUNTS else " | ".join(_shown(name))
         lines.append(f"  {name}={values}\n      {meaning}")
     return "\n".join(lines)
 
@@ -187,6 +201,16 @@ def _moment(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as problem:
         raise argparse.ArgumentTypeError(f"not a date in ISO 8601: {text!r}") from problem
+
+
+def _rate(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"not a number of sales: {text!r}")
+    return found
 
 
 def _fault(text: str) -> FaultSpec:

@@ -12,19 +12,25 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_hotmart.api.enums import SaleStatus
+from airflow_provider_hotmart.emulator.account.club import has_club, subdomain
+from airflow_provider_hotmart.emulator.account.events import is_event
+from airflow_provider_hotmart.emulator.account.market import Market
 from airflow_provider_hotmart.emulator.account.people import User
 from airflow_provider_hotmart.emulator.account.sale import Sale
 from airflow_provider_hotmart.emulator.account.truth import Identity, truth
+from airflow_provider_hotmart.emulator.account.truth_rows import TruthRows
 from airflow_provider_hotmart.emulator.account.world import World
 from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.quirks import Quirks
+from airflow_provider_hotmart.emulator.service import control
 from airflow_provider_hotmart.emulator.service.answers import Answer, error_answer
 from airflow_provider_hotmart.emulator.service.calls import Call, CallLog
+from airflow_provider_hotmart.emulator.service.control import Control
 from airflow_provider_hotmart.emulator.service.credentials import Credentials
-from airflow_provider_hotmart.emulator.service.endpoints import Endpoints
 from airflow_provider_hotmart.emulator.service.faults import DOCS_PATH, Delivery, Fault, Faults
 from airflow_provider_hotmart.emulator.service.limiter import MINUTE, Limiter, Standing
 from airflow_provider_hotmart.emulator.service.params import RequestError, page_asked
+from airflow_provider_hotmart.emulator.service.routes import Routes
 from airflow_provider_hotmart.emulator.service.server import Reply, Server
 
 TOKEN_PATH = "/security/oauth/token"  # noqa: S105
@@ -44,13 +50,14 @@ Callback = Callable[[Call], None]
 
 class HotmartEmulator:
     """
-    A Hotmart API on 127.0.0.1. Use it in a ``with`` statement, or call ``start`` and ``stop``.
+    A Hotmart API on this machine. Use it in a ``with`` statement, or call ``start`` and ``stop``.
 
     :param products: number of products
     :param sales: number of sales
     :param days: how many days before the clock's now the oldest sale lies
     :param seed: the same seed, the same account
     :param port: 0: a free one
+    :param host: address to listen on; ``0.0.0.0``: all that this machine has, for containers that are to reach it
     :param rate_limit: calls a minute; None: no limit, and no headers about one
     :param latency: real seconds before each answer
     :param clock: None: the system's
@@ -62,6 +69,7 @@ class HotmartEmulator:
         30 %; "growing": three times as many at the end as at the start; "launch": half of the sales on one day in the
         middle; "spike": a third of them in three days, and most of those within four hours
     :param statuses: statuses that all sales have and keep, dealt out in turn; None: sales live
+    :param sales_per_hour: how many sales, on average, are made in an hour of the clock while the emulator runs
     """
 
     def __init__(
@@ -72,6 +80,7 @@ class HotmartEmulator:
         seed: int = 1,
         *,
         port: int = 0,
+        host: str = "127.0.0.1",
         rate_limit: int | None = USUAL_LIMIT,
         latency: float = 0.0,
         clock: Clock | None = None,
@@ -81,6 +90,7 @@ class HotmartEmulator:
         quirks: Quirks | None = None,
         spread: str = "even",
         statuses: Sequence[SaleStatus | str] | None = None,
+        sales_per_hour: float = 0.0,
     ) -> None:
         self.clock = clock or Clock()
         self.rate_limit = rate_limit
@@ -102,13 +112,16 @@ class HotmartEmulator:
             clock=self.clock,
             quirks=quirks or Quirks(),
         )
-        self._endpoints = Endpoints(self._world)
+        self._market = Market(self._world, sales_per_hour, seed)
+        self._control = Control(self._world)
+        self._routes = Routes(self._world)
+        self._truth_rows = TruthRows(self._world)
         self._credentials = Credentials(client_id, client_secret, token_lifetime, seed, self.clock)
         self._limiter = Limiter(self.clock)
         self._token_limiter = Limiter(self.clock)
         self._rng = random.Random(seed)
         self._rng_lock = threading.Lock()
-        self._server = Server(self._reply, port)
+        self._server = Server(self._reply, port, host)
 
     def start(self) -> Self:
         """Open the port; after a stop, the same one again. Does nothing while it is open."""
@@ -130,7 +143,8 @@ class HotmartEmulator:
     @property
     def url(self) -> str:
         """Base URL, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.port}"
+        host = "127.0.0.1" if self._server.host == "0.0.0.0" else self._server.host  # noqa: S104
+        return f"http://{host}:{self._server.port}"
 
     @property
     def token_url(self) -> str:
@@ -201,7 +215,38 @@ class HotmartEmulator:
         :param transaction: this one alone
         :param buyer_email: exactly as it is stored
         """
+        self._market.catch_up()
         return truth(self._world, transaction_status, start, end, product_id, transaction, buyer_email)
+
+    def truth_rows(self, endpoint: str, **filters: Any) -> list[dict[str, Any]]:
+        """
+        The rows that a complete listing of an endpoint has to have now, each once.
+
+        Worked out from all that there is, not from answers. What the quirks change within a row is changed here too.
+        No default of the service applies: without filters, these are all rows of all statuses and all dates, but for
+        tickets, of which those that were sold or given away come back.
+
+        :param endpoint: the end of its path: ``products``, ``products/:ucode/offers``, ``products/:ucode/plans``,
+            ``coupon/product/:product_id``, ``sales/users``, ``sales/history``, ``sales/commissions``,
+            ``sales/price/details``, ``sales/summary``, ``subscriptions``, ``subscriptions/summary``,
+            ``subscriptions/transactions``, ``subscriptions/:subscriber_code/purchases``, ``club/modules``,
+            ``club/modules/:module_id/pages``, ``club/users``, ``club/users/:user_id/lessons``,
+            ``events/:event_id/info``, ``events/:event_id/participants``, ``user/me``
+        :param filters: Hotmart's own names, and those in the path; one value or several. Of a pair of dates the
+            first is inside and the last outside, each a datetime (naive: UTC) or epoch seconds
+        """
+        self._market.catch_up()
+        return self._truth_rows.of(endpoint, filters)
+
+    @property
+    def club_subdomains(self) -> dict[str, int]:
+        """The subdomains of all members' areas, and the id of the product that each belongs to."""
+        return {subdomain(product): product["id"] for product in self.products if has_club(product)}
+
+    @property
+    def event_ids(self) -> list[int]:
+        """The ids of all events."""
+        return [product["id"] for product in self.products if is_event(product)]
 
     def add_sale(
         self,
@@ -257,6 +302,9 @@ class HotmartEmulator:
 
     def _reply(self, call: Call) -> Reply:
         """Answer a call; the server sends it."""
+        if call.path.startswith(control.PATH):
+            return Reply(self._control.answer(call))
+        self._market.catch_up()
         call.at = self.clock.now()
         call.page = page_asked(call.params)
         is_token = call.path == TOKEN_PATH
@@ -302,9 +350,9 @@ class HotmartEmulator:
             self._check(call, standing)
             if self.on_call is not None:
                 self.on_call(call)
-            return Answer(200, page=self._endpoints.by_path[call.path](call.params, rng, 0, False))
+            return self._routes.answer(call.path, call.params, rng)
         except RequestError as problem:
-            return error_answer(problem.status, problem.error, self.quirks, problem.text or None)
+            return problem.answer(self.quirks)
         except Exception:  # noqa: BLE001
             # A bug of the emulator or of a callback must be seen, not taken for a fault that was asked for.
             traceback.print_exc(file=sys.stderr)
@@ -312,7 +360,7 @@ class HotmartEmulator:
 
     def _check(self, call: Call, standing: Standing | None) -> None:
         """Refuse a call for all reasons but its query."""
-        if call.path not in self._endpoints.by_path:
+        if self._routes.find(call.path) is None:
             raise RequestError("not_found", "", 404)
         if call.method != "GET":
             raise RequestError("method_not_allowed", "", 405)
@@ -334,11 +382,11 @@ class HotmartEmulator:
             self._credentials.expire(call.headers.get("Authorization") or "")
         if answer.page is not None:
             if fault.rows:
-                endpoint = self._endpoints.by_path[call.path]
-                answer.page = endpoint(call.params, rng, fault.rows, fault.keep_total)
-            if fault.edit_page is not None:
-                fault.edit_page(answer.page)
-            answer.body = answer.page.text(self.quirks, rng)
+                answer = self._routes.answer(call.path, call.params, rng, fault.rows, fault.keep_total)
+            if answer.page is not None:
+                if fault.edit_page is not None:
+                    fault.edit_page(answer.page)
+                answer.body = answer.page.text(self.quirks, rng)
         return fault.edit(answer, self.quirks) if fault.edit else answer
 
     def _standing(self) -> Standing:

@@ -26,8 +26,12 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "several_values": "several values in one call: repeated keys, commas, the last one counts, or 400",
         "empty_shape": "body of an empty result: with items, page_info alone, or {}",
         "last_page_token": "next_page_token on the last page",
-        "total_results": "sales pages carry total_results",
-        "max_page_size": "items on a page at most, whatever max_results says",
+        "total_results": "pages of sales, subscriptions, tickets and users of the Club carry total_results",
+        "max_page_size": "items on a page of products, sales and subscriptions at most, whatever max_results says",
+        "max_page_size_elsewhere": "the same for offers, plans, coupons, tickets and users of the Club",
+        "undocumented_max_results": "max_results where it is not documented, on coupons and users of the Club: "
+        "honoured, ignored, or 400",
+        "prev_page_token": "prev_page_token in page_info: absent, null, or the token of the page before",
         "wrong_credential": "error of a wrong client id or secret",
         "no_permission_status": "status of a credential that has no right to the API",
         "only_newest_token": "handing out a token makes all older ones invalid",
@@ -41,6 +45,21 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "rate_headers": "headers about the call budget: all five, none, or Retry-After alone on a 429",
         "unexpected_headers": "request headers beyond the plain ones are ignored, or answered 400",
         "content_encoding": "gzip is used when the client accepts it",
+        "price_statuses": "statuses that sales/price/details takes: all, or only those that its page names",
+        "commission_currency_key": "key of the currency in sales/commissions",
+        "subscription_dates": "dates of subscriptions that are not sent filter nothing, but where none is sent the "
+        "accession in the last 30 days counts; or the defaults hold beside those that are sent: accession in the last "
+        "30 days, and cancelled, if at all, in the last 30 days",
+        "end_accession_date": "end_accession_date ends the range of accession_date, or of the date of cancelling",
+        "summary_age": "summaries and transactions of subscriptions are up to date, or 24 hours old",
+        "payment_delay_key": "key of the days without payment in the transactions of subscriptions",
+        "date_unit": "unit of the dates of subscriptions and of users of the Club; the documentation's samples have "
+        "seconds",
+        "numeric_ucode": "offers and plans of a numeric id in place of a ucode: 500, or 200 without a body",
+        "unknown_ucode": "offers and plans of a product that is not there: an empty result, or 404",
+        "no_plans": "plans of a product that has none: 400, or an empty result",
+        "club_without_subdomain": "the Club without a subdomain: 422, or empty",
+        "ticket_nulls": "tickets have null for what is not known; otherwise the key is absent",
         "too_wide": "windows wider than this are answered 502, as slow queries are; None: no limit",
     }
 )
@@ -52,7 +71,7 @@ class Quirks:
     How the emulator behaves where Hotmart's documentation is silent. May be changed while it runs.
 
     What each switch means is in ``airflow_provider_hotmart.emulator.quirks.MEANINGS``; ``too_wide`` is a
-    ``timedelta`` or None, ``max_page_size`` a number. A value or a name that does not exist is refused, because a
+    ``timedelta`` or None, the page sizes are numbers. A value or a name that does not exist is refused, because a
     misspelt switch would quietly test nothing.
     """
 
@@ -69,6 +88,9 @@ class Quirks:
     last_page_token: Literal["absent", "null", "empty"] = "absent"  # noqa: S105
     total_results: bool = True
     max_page_size: int = 500
+    max_page_size_elsewhere: int = 50
+    undocumented_max_results: Literal["honoured", "ignored", "error"] = "honoured"
+    prev_page_token: Literal["absent", "null", "token"] = "absent"  # noqa: S105
     wrong_credential: Literal["invalid_client", "unauthorized"] = "invalid_client"
     no_permission_status: Literal[403, 401] = 403
     only_newest_token: bool = False
@@ -82,6 +104,18 @@ class Quirks:
     rate_headers: Literal["all", "none", "retry_after"] = "all"
     unexpected_headers: Literal["ignored", "error"] = "ignored"
     content_encoding: Literal["identity", "gzip"] = "identity"
+    price_statuses: Literal["all", "documented"] = "all"
+    commission_currency_key: Literal["currency_code", "currency_value"] = "currency_code"
+    subscription_dates: Literal["only_given", "combined"] = "only_given"
+    end_accession_date: Literal["range_end", "cancelling"] = "range_end"
+    summary_age: Literal["none", "day"] = "none"
+    payment_delay_key: Literal["payment_delays_days", "payment_delay_days"] = "payment_delays_days"
+    date_unit: Literal["milliseconds", "seconds"] = "milliseconds"
+    numeric_ucode: Literal["error", "empty_body"] = "error"
+    unknown_ucode: Literal["empty", "not_found"] = "empty"
+    no_plans: Literal["error", "empty"] = "error"
+    club_without_subdomain: Literal["error", "empty"] = "error"
+    ticket_nulls: bool = True
     too_wide: timedelta | None = None
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -90,9 +124,9 @@ class Quirks:
         if name == "too_wide":
             if value is not None and not isinstance(value, timedelta):
                 raise ValueError(f"too_wide must be a timedelta or None, not {value!r}")
-        elif name == "max_page_size":
+        elif name in COUNTS:
             if type(value) is not int or value < 1:
-                raise ValueError(f"max_page_size must be a whole number from 1, not {value!r}")
+                raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
         elif not any(value is choice or value == choice for choice in _CHOICES[name]):
             raise ValueError(f"{name} must be one of {_CHOICES[name]}, not {value!r}")
         super().__setattr__(name, value)
@@ -108,15 +142,15 @@ class Quirks:
         return {name: list(values) for name, values in _CHOICES.items()}
 
 
-#: Quirks that take a number instead of one of a few words.
-_NUMBERS = ("too_wide", "max_page_size")
+#: Quirks that take a whole number instead of one of a few words.
+COUNTS = ("max_page_size", "max_page_size_elsewhere")
 
 
 def _choices() -> dict[str, list[Any]]:
     """Read the values of every switch from its annotation."""
     found: dict[str, list[Any]] = {}
     for name, hint in get_type_hints(Quirks).items():
-        if name not in _NUMBERS:
+        if name != "too_wide" and name not in COUNTS:
             default = getattr(Quirks, name)
             values = [False, True] if hint is bool else list(get_args(hint))
             found[name] = sorted(values, key=lambda value: value != default)

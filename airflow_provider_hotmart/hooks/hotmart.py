@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
@@ -112,8 +112,12 @@ class HotmartHook(BaseHook):
 
     @cached_property
     def _client(self) -> HotmartClient:
-        config = self.config_from(self.get_connection(self.hotmart_conn_id))
-        for secret in (config.client_secret, config.basic):
+        try:
+            connection = self.get_connection(self.hotmart_conn_id)
+        except AirflowNotFoundException:
+            raise missing_connection(self.hotmart_conn_id) from None
+        config = self.config_from(connection)
+        for secret in config.secrets:
             _mask(secret)
         return HotmartClient(config, on_secret=_mask)
 
@@ -222,7 +226,7 @@ class HotmartHook(BaseHook):
         :return: whether it works, and what to do if not.
         """
         try:
-            self._client.check()
+            has_products = self._client.check()
         except HotmartConfigError as error:
             return False, str(error)
         except HotmartAuthError as error:
@@ -237,10 +241,19 @@ class HotmartHook(BaseHook):
             return False, f"Not JSON. {error}"
         except HotmartError as error:
             return False, str(error)
-        return (
-            True,
-            f"Hotmart accepts the credential, and one product could be read from {self._client.config.base_url}",
-        )
+        base_url = self._client.config.base_url
+        if has_products:
+            return True, f"Hotmart accepts the credential, and one product could be read from {base_url}"
+        return True, f"Hotmart accepts the credential. Its account at {base_url} has no products"
+
+
+def missing_connection(hotmart_conn_id: str) -> HotmartConfigError:
+    """Say that a connection is not there, and how to add it."""
+    return HotmartConfigError(
+        f"There is no connection {hotmart_conn_id!r}: add it under Admin > Connections with the type Hotmart, or by "
+        f"`airflow connections add {hotmart_conn_id} --conn-type hotmart --conn-login CLIENT_ID "
+        "--conn-password CLIENT_SECRET`"
+    )
 
 
 def _form() -> dict[str, Any]:

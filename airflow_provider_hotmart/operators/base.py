@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_hotmart.api.filters import Query
     from airflow_provider_hotmart.api.listing import Listing
     from airflow_provider_hotmart.hooks.hotmart import HotmartHook
+    from airflow_provider_hotmart.storage import RecordFile
 
 
 class HotmartListOperator(BaseOperator):
@@ -46,6 +47,7 @@ class HotmartListOperator(BaseOperator):
     ui_color = "#ffe3d3"
     #: What on_kill ends.
     _listing: Listing | None = None
+    _file: RecordFile | None = None
     _killed = False
 
     def __init__(
@@ -93,9 +95,7 @@ class HotmartListOperator(BaseOperator):
             listing = self._listing = Listing(client, query)
             if self._killed:
                 listing.stop()
-            result = (
-                self._to_xcom(listing) if self.destination is None else self._to_file(context, client, query, listing)
-            )
+            result = self._to_xcom(listing) if self.destination is None else self._to_file(context, query, listing)
             if self._killed:
                 raise HotmartStoppedError("The task was stopped")
             return result
@@ -103,8 +103,9 @@ class HotmartListOperator(BaseOperator):
     def on_kill(self) -> None:
         """End calls, waits and writing: nothing is published after this. Airflow may call it in a signal handler."""
         self._killed = True
-        if self._listing is not None:
-            self._listing.stop()
+        for work in (self._listing, self._file):
+            if work is not None:
+                work.stop()
 
     def _query(self, client: HotmartClient) -> Query:
         from airflow_provider_hotmart.api.filters import build_query
@@ -128,7 +129,7 @@ class HotmartListOperator(BaseOperator):
                     f"There are more than max_xcom_records={limit} records: set destination to write them to a file, "
                     "or narrow the filters"
                 )
-        self.log.info("Listed %d records with %d calls", len(records), listing.calls)
+        self.log.info("Listed %d records%s with %d calls", len(records), listing.described, listing.calls)
         return records
 
     def _xcom_limit(self) -> int:
@@ -142,22 +143,23 @@ class HotmartListOperator(BaseOperator):
             )
         return limit
 
-    def _to_file(self, context: Context, client: HotmartClient, query: Query, listing: Listing) -> dict[str, Any]:
+    def _to_file(self, context: Context, query: Query, listing: Listing) -> dict[str, Any]:
         from airflow_provider_hotmart.api.rows import json_lines
         from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
 
-        file = RecordFile(self.destination, self.destination_conn_id)
-        ti = context.get("ti")
-        claim_destination(ti, file)
+        file = self._file = RecordFile(self.destination, self.destination_conn_id)
+        if self._killed:
+            file.stop()
+        claim_destination(context.get("ti"), file)
         with file.writing() as writer:
             for batch in listing:
                 writer.write(json_lines(batch), len(batch))
-            claim_destination(ti, file)
+            claim_destination(context.get("ti"), file)
         written = writer.result
-        facts = (written.records, written.bytes, written.path, listing.calls)
-        self.log.info("Wrote %d records (%d bytes) to %s with %d calls", *facts)
-        self._collect_lineage(client, written.path)
+        facts = (written.records, listing.described, written.bytes, written.path, listing.calls)
+        self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
+        self._collect_lineage(written.path)
         return {
             "path": written.path,
             "records": written.records,
@@ -179,11 +181,11 @@ class HotmartListOperator(BaseOperator):
                 asked[one.name] = list(values) or None
         return asked
 
-    def _collect_lineage(self, client: HotmartClient, path: str) -> None:
+    def _collect_lineage(self, path: str) -> None:
         """Tell Airflow's lineage collector, where there is one, what came from where."""
         from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
-        host = client.config.base_url.partition("://")[2]
+        host = self.hook.get_conn().config.base_url.partition("://")[2]
         collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow does not say
         collector.add_input_asset(context=self.hook, uri=f"hotmart://{host}{self.endpoint.path}")
         collector.add_output_asset(context=self.hook, uri=path if "://" in path else f"file://{path}")

@@ -288,7 +288,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         claim = partial(claim_destination, ti, file) if file else list
         claim()
         memory = ledger.load(now, partial(outcomes, ti))
-        since = self.watch.begin(memory.since, _started(context, now))
+        since = self.watch.begin(memory.since, _started(context, now), client.config.timezone)
         begun = since if self.since == NOW else None
         window = self.watch.window(now, since)
         listing = self.watch.listing(client, window)

@@ -155,7 +155,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
                 watch = trigger.watch()
                 connection = await connect(trigger.hotmart_conn_id)
                 now = connection.client.clock.time()
-                window = watch.window(now, watch.begin(None, now))
+                window = watch.window(now, watch.begin(None, now, connection.client.config.timezone))
                 take = partial(Snapshot.take, watch, window)
                 snapshot = await connection.poll(watch, window, trigger.poll_interval, take)
             except Exception as error:  # noqa: BLE001 - Airflow starts a watcher that ends anew, every second

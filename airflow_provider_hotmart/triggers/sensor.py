@@ -87,7 +87,7 @@ class HotmartNewSalesParticipantsTrigger(BaseTrigger):
             except Exception as error:  # noqa: BLE001 - the worker is told of those that last
                 log_failure(error)
                 if is_permanent(error):
-                    yield TriggerEvent({"status": "error", "message": f"{type(error).__name__}: {error}"})
+                    yield TriggerEvent({"status": "error", "message": f"{error} ({type(error).__name__})"})
                     return
             else:
                 if seen != self.seen:

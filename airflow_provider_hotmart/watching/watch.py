@@ -103,16 +103,17 @@ class Watch:
         """The statuses watched, in the order of a sale's life; None: any, of the sales that are named."""
         return list(self._query().all_statuses) or None
 
-    def begin(self, remembered: int | None, started: float) -> int | None:
+    def begin(self, remembered: int | None, started: float, timezone: str = "UTC") -> int | None:
         """
         When the watch begins.
 
         :param remembered: what the ledger says of it, in seconds since the epoch.
         :param started: the moment that ``"now"`` means where nothing is remembered, in seconds since the epoch.
+        :param timezone: of a date that names none.
         :return: seconds since the epoch; None: no earliest moment.
         """
         if self.since != NOW:
-            return None if self.since is None else parse_datetime(self.since, "since")
+            return None if self.since is None else parse_datetime(self.since, "since", timezone)
         return math.floor(started) if remembered is None else remembered
 
     def window(self, now: float, since: int | None) -> Window:

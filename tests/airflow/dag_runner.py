@@ -2,8 +2,8 @@
 Runs DAGs of one file for real, in a process of its own; `support.py` starts it.
 
 Reads a JSON object from its standard input: ``file``, ``runs`` (a list of ``dag_id`` and, if need be,
-``logical_date``, ``conf``), ``supervised`` and ``unmasked``. Writes what the file gave when it was parsed to the
-file ``report``. What became of the tasks is in Airflow's database.
+``logical_date``, ``run_after``, ``conf``), ``supervised`` and ``unmasked``. Writes what the file gave when it was
+parsed to the file ``report``. What became of the tasks is in Airflow's database.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ def test(dag: Any, run: dict[str, Any]) -> None:
         date = run["logical_date"]
         name = "logical_date" if "logical_date" in inspect.signature(dag.test).parameters else "execution_date"
         arguments[name] = None if date is None else datetime.fromisoformat(date)
+    if "run_after" in run:
+        arguments["run_after"] = datetime.fromisoformat(run["run_after"])
     dag.test(**arguments)
 
 

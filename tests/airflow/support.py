@@ -263,7 +263,7 @@ class ThrowawayAirflow:
         Run DAGs with their tasks for real.
 
         :param dag: the DAG file, or what is in it.
-        :param runs: DAG ids, or ``dag_id`` with ``logical_date`` and ``conf``.
+        :param runs: DAG ids, or ``dag_id`` with ``logical_date``, ``run_after`` (since Airflow 3) and ``conf``.
         :param connections: fields by connection id.
         :param supervised: each task in a process of its own with a log file, as executors of Airflow 3 do.
         :param unmasked: without Airflow's masking of secrets.

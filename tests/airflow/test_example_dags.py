@@ -101,14 +101,16 @@ def test_the_daily_example_writes_yesterday(airflow: ThrowawayAirflow, tmp_path:
         days.append(late_end.astimezone(SAO_PAULO).date() - timedelta(days=1))
         if HAS_SUPERVISOR:
             days.append(datetime.now(SAO_PAULO).date() - timedelta(days=1))
-        names = sorted(f"{day}.jsonl.gz" for day in days)
-        assert sorted(path.name for path in (tmp_path / "participants").iterdir()) == names
-        assert sorted(path.name for path in (tmp_path / "products").iterdir()) == names
+        listed_on = [day + timedelta(days=1) for day in days]
+        for folder, named in (("participants", days), ("products", listed_on)):
+            names = sorted(path.name for path in (tmp_path / folder).iterdir())
+            assert names == sorted(f"{day}.jsonl.gz" for day in named)
         for day in days:
             midnight = datetime(day.year, day.month, day.day, tzinfo=SAO_PAULO)
             found = identities(read(tmp_path / "participants" / f"{day}.jsonl.gz"))
             assert len(found) == len(set(found))
             assert set(found) == hotmart.truth(None, midnight, midnight + timedelta(days=1)) != set()
+        for day in listed_on:
             assert read(tmp_path / "products" / f"{day}.jsonl.gz") == hotmart.products
 
 
@@ -139,23 +141,41 @@ def test_the_refunds_example_counts_by_product(airflow: ThrowawayAirflow) -> Non
         assert "REFUNDED: " in run.logs
 
 
-def test_the_backfill_example_writes_a_year_month_by_month(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
+def test_the_backfill_example_goes_month_by_month_until_today(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
     example = "hotmart_backfill"
-    with small_hotmart(sales=700, days=500, clock=Clock(frozen=datetime(2026, 2, 10, tzinfo=UTC))) as hotmart:
+    today = datetime.now(SAO_PAULO).replace(hour=0, minute=0, second=0, microsecond=0)
+    months = [today.replace(day=1)]
+    while len(months) < 14:
+        months.insert(0, (months[0] - timedelta(days=1)).replace(day=1))
+    a_year_ago = months[1]
+    with small_hotmart(sales=700, days=500, clock=Clock(frozen=NOW)) as hotmart:
         run = airflow.run(
             ROOT / "dags_examples" / f"{example}.py",
-            {"dag_id": example, "conf": {"first_month": "2025-02", "months": 12}},
+            example,
             connections={"hotmart_default": connection(hotmart)},
             AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
         )
         check_parsed(run, example)
-        months = [f"2025-{month:02}" for month in range(2, 13)] + ["2026-01"]
+        ends = [*months[2:], today] if today.day > 1 else months[2:]
+        starts = months[1 : len(ends) + 1]
         folder = tmp_path / "backfill"
-        assert sorted(path.name for path in folder.iterdir()) == [f"{month}.jsonl.gz" for month in months]
-        found = [one for month in months for one in identities(read(folder / f"{month}.jsonl.gz"))]
-        year = datetime(2025, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+        assert sorted(path.name for path in folder.iterdir()) == [f"{start:%Y-%m}.jsonl.gz" for start in starts]
+        by_month = [identities(read(folder / f"{start:%Y-%m}.jsonl.gz")) for start in starts]
+        for start, end, found in zip(starts, ends, by_month, strict=True):
+            assert len(found) == len(set(found))
+            assert set(found) == hotmart.truth(None, start, end)
+        found = [one for listed in by_month for one in listed]
         assert len(found) == len(set(found)) > 1000
-        assert set(found) == hotmart.truth(None, *year)
+        assert set(found) == hotmart.truth(None, a_year_ago, today)
         manifests = [task.xcom for task in run.mapped("participants")]
-        assert [manifest["start_date"][:7] for manifest in manifests] == months
         assert sum(manifest["records"] for manifest in manifests) == len(found)
+
+        some = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            {"dag_id": example, "conf": {"first_month": f"{months[0]:%Y-%m}", "months": 1}},
+            {"dag_id": example, "conf": {"first_month": f"{today + timedelta(days=40):%Y-%m}"}},
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW_VAR_HOTMART_DESTINATION=(tmp_path / "some").as_uri(),
+        )
+    assert [path.name for path in (tmp_path / "some" / "backfill").iterdir()] == [f"{months[0]:%Y-%m}.jsonl.gz"]
+    assert "has no day before" in some.logs

@@ -85,7 +85,7 @@ def test_parsing_looks_nothing_up_and_warns_of_nothing(airflow: ThrowawayAirflow
     except Exception as error:
         print(type(error).__name__)
     """
-    assert "AirflowNotFoundException" in python(run.home, code, **changes).stdout
+    assert "HotmartConfigError" in python(run.home, code, **changes).stdout
     assert "connection not_defined" in recorded.read_text().splitlines()
 
 
@@ -115,7 +115,11 @@ def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path:
     assert min(took) < MOST_ADDED, took
     own = {
         "airflow_provider_hotmart",
+        "airflow_provider_hotmart.api",
+        "airflow_provider_hotmart.api.endpoints",
+        "airflow_provider_hotmart.api.enums",
         "airflow_provider_hotmart.operators",
+        "airflow_provider_hotmart.operators.base",
         "airflow_provider_hotmart.operators.products",
         "airflow_provider_hotmart.operators.sales",
     }

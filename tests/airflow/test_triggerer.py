@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import time
@@ -119,6 +120,15 @@ def was_heard_of(airflow3: Components, dag_id: str) -> bool:
     return f"Received executor event with state success for task instance TaskInstanceKey(dag_id='{dag_id}'" in text
 
 
+def files_of_the_example(airflow3: Components) -> list[tuple[str, set[tuple[str, str]]]]:
+    """The example's files by name: whose sales they hold, in which status."""
+    found = []
+    for path in (airflow3.home / "files" / "on_new_sales").glob("*/[!.]*"):
+        records = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+        found.append((path.name, {(one["transaction"], one["transaction_status"]) for one in records}))
+    return found
+
+
 def polls_of_the_example(hotmart: HotmartEmulator) -> list[float]:
     """When the example's watcher polled, the only one that watches refunds."""
     return [call.at for call in hotmart.calls if call.params.get("transaction_status") == ["REFUNDED"]]
@@ -147,6 +157,7 @@ def test_everything_in_the_order_of_one_day(
     a_watcher_starts_a_run_within_two_intervals(airflow3, hotmart, first, added)
     a_deferred_sensor_times_out_like_any_other(airflow3)
     the_watermark_survives_a_triggerer_that_is_killed(airflow3, hotmart, first)
+    who_is_refunded_is_in_a_file_apart_from_who_buys(airflow3, hotmart)
     nothing_was_logged_as_an_error(airflow3)
 
 
@@ -172,8 +183,7 @@ def a_watcher_starts_a_run_within_two_intervals(
         "WHERE asset.name = 'hotmart_sales'"
     )
     assert len(polls) < 3 or stored.timestamp() < polls[2]
-    [file] = (airflow3.home / "files" / "on_new_sales").iterdir()
-    assert file.stat().st_size > 0
+    assert files_of_the_example(airflow3) == [("APPROVED.jsonl.gz", {(sale.transaction, "APPROVED")})]
     for asset in ("shelved", "from_now"):
         airflow3.wait_for(lambda asset=asset: told(airflow3, asset) == [sale.transaction])
         airflow3.wait_for(lambda asset=asset: airflow3.rows(run.format(f"on_{asset}")))
@@ -209,6 +219,14 @@ def the_watermark_survives_a_triggerer_that_is_killed(
         airflow3.wait_for(lambda: told(airflow3, "from_now") == [first.transaction, third.transaction])
     wait_for_polls(airflow3, hotmart, 2)
     assert len(told(airflow3, "hotmart_sales")) == len(everything) + (not HAS_ASSET_STATE)
+
+
+def who_is_refunded_is_in_a_file_apart_from_who_buys(airflow3: Components, hotmart: HotmartEmulator) -> None:
+    refunded = hotmart.add_sale(status="REFUNDED")
+    expected = ("REFUNDED.jsonl.gz", {(refunded.transaction, "REFUNDED")})
+    airflow3.wait_for(lambda: expected in files_of_the_example(airflow3))
+    bought = [sales for name, sales in files_of_the_example(airflow3) if name == "APPROVED.jsonl.gz"]
+    assert refunded.transaction not in {transaction for sales in bought for transaction, _ in sales}
 
 
 def nothing_was_logged_as_an_error(airflow3: Components) -> None:

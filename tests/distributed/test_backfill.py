@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 EXAMPLE = ROOT / "dags_examples" / "hotmart_backfill.py"
 RUN = "the-year"
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 TASK = "participants"
 MONTHS = 9
 #: Hotmart's limit, for one credential.
@@ -64,9 +66,9 @@ class Story:
 
 def month(number: int) -> datetime:
     """The first moment of a month of the back-fill; the year ends before this month."""
-    today = datetime.now(UTC)
+    today = datetime.now(SAO_PAULO)
     count = today.year * 12 + today.month - 1 - MONTHS + number
-    return datetime(count // 12, count % 12 + 1, 1, tzinfo=UTC)
+    return datetime(count // 12, count % 12 + 1, 1, tzinfo=SAO_PAULO)
 
 
 def read(path: Path) -> list[Identity]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
+from airflow_provider_hotmart.emulator.__main__ import parser
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connection, environment
-from tests.docs.commands import Terminal, commands_in
+from tests.docs.commands import Terminal, check_compose, commands_in
 from tests.docs.pages import DIRECTIVES, ROOT, Block, blocks_of, name_of, pages
 from tests.docs.shapes import check_connection, kind_of, same_shape
 
@@ -83,8 +85,16 @@ def as_file(blocks: list[Block], *, in_dag: bool) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_is_of_a_kind_that_is_executed(page: str) -> None:
-    known = ("console", "json", "python", *DIRECTIVES)
+    known = ("console", "json", "python", "yaml", *DIRECTIVES)
     assert [f"{block}: {block.language!r}" for block in PAGES[page] if block.language not in known] == []
+
+
+YAML = [block for blocks in PAGES.values() for block in blocks if block.language == "yaml"]
+
+
+@pytest.mark.parametrize("block", YAML, ids=str)
+def test_a_compose_file_starts_an_emulator_that_its_airflow_reaches(block: Block) -> None:
+    check_compose(block.text)
 
 
 def test_whole_dags_on_the_pages_are_examples_that_run() -> None:
@@ -218,3 +228,22 @@ def test_json_looks_like_the_real_thing(block: Block, real: Mapping[str, Any]) -
         check_connection(block.text)
     else:
         same_shape(shown, real[kind])
+
+
+@pytest.mark.parametrize(
+    "block", [block for blocks in PAGES.values() for block in blocks if block.language == "yaml"], ids=str
+)
+def test_a_compose_file_connects_airflow_with_the_emulator_in_it(block: Block) -> None:
+    services = yaml.safe_load(block.text)["services"]
+    command = services.pop("hotmart")["command"]
+    options, _ = parser().parse_known_args(command.partition(".emulator ")[2].rstrip('"').split())
+    assert services.keys() == {
+        f"airflow-{name}" for name in ("apiserver", "dag-processor", "scheduler", "triggerer", "worker")
+    }
+    for service in services.values():
+        account = service["environment"]["AIRFLOW_CONN_HOTMART_DEFAULT"]
+        check_connection(account)
+        fields = json.loads(account)
+        usual = parser().parse_args([])
+        assert (fields["login"], fields["password"]) == (usual.client_id, usual.client_secret)
+        assert fields["host"] == f"http://hotmart:{options.port}"

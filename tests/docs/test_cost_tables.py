@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow_provider_hotmart.api.queries import ParticipantsQuery, ProductsQuery
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.watching.watch import Watch
 from tests.docs.pages import ROOT
@@ -45,7 +47,7 @@ def account(**arguments: Any) -> Iterator[HotmartClient]:
 
 
 def calls_for(client: HotmartClient, **filters: Any) -> int:
-    listing = client.list_sales_participants(ParticipantsQuery.build(now=time.time(), **filters), len)
+    listing = Listing(client, build_query(SALES_PARTICIPANTS, now=time.time(), **filters))
     for _ in listing:
         pass
     return listing.calls
@@ -73,16 +75,16 @@ def test_a_day_of_all_statuses_costs_one_call_for_each() -> None:
 @pytest.mark.parametrize(("products", "calls"), [(500, 1), (2000, 8)])
 def test_products_cost_what_the_table_tells(products: int, calls: int) -> None:
     with account(products=products, sales=1) as client:
-        listing = client.list_products(ProductsQuery.build(), len)
-        assert sum(batch.count for batch in listing) == products
+        listing = Listing(client, build_query(PRODUCTS, now=time.time()))
+        assert sum(map(len, listing)) == products
     assert listing.calls == calls
     assert re.search(rf"^\| all products, (?:up to )?{products:,}[ (].*\| {calls} \|$", PAGE, re.MULTILINE)
 
 
 def test_sales_asked_for_by_their_codes_cost_a_call_each() -> None:
     with account(sales=100) as client:
-        records = client.list_sales_participants(ParticipantsQuery.build(now=time.time()), list)
-        codes = sorted({one["transaction"] for batch in records for one in batch.data})[:20]
+        records = Listing(client, build_query(SALES_PARTICIPANTS, now=time.time())).objects()
+        codes = sorted({one["transaction"] for one in records})[:20]
         assert calls_for(client, transaction=codes) == 20
     assert "| 20 sales by their codes | 20 |" in PAGE
 
@@ -99,7 +101,7 @@ def test_a_year_costs_what_the_table_tells(task: str, days: int, tasks: int) -> 
         # A few of the tasks stand for all: the account's sales are even over the year.
         ends = [now - timedelta(days=365 * part / 4) for part in range(4)]
         costs = [
-            calls_for(client, transaction_status="ALL", start_date=end - timedelta(days=days), end_date=end)
+            calls_for(client, transaction_status="ALL", sales_start_date=end - timedelta(days=days), sales_end_date=end)
             for end in ends
         ]
     assert sum(costs) / len(costs) * tasks == pytest.approx(int(told[1].replace(",", "")), rel=0.05)
@@ -112,5 +114,5 @@ def test_watching_costs_what_the_table_tells(statuses: int, sales: int, minutes:
         window = watch.window(time.time(), None)
         assert sum(1 for _ in watch.participants(watch.listing(client, window))) >= sales
         start, end = window.isoformat()
-        calls = calls_for(client, transaction_status="APPROVED", start_date=start, end_date=end)
+        calls = calls_for(client, transaction_status="APPROVED", sales_start_date=start, sales_end_date=end)
     assert statuses * calls * 60 / minutes == told

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 import airflow_provider_hotmart
+from airflow_provider_hotmart.api.config import ENVIRONMENTS, EXTRA_KEYS
 from airflow_provider_hotmart.get_provider_info import get_provider_info
 
 
@@ -95,7 +96,12 @@ def test_extra_stays_visible_and_secrets_are_password_fields(connection_type: di
     secret = {
         name for name, field in connection_type["conn-fields"].items() if field["schema"].get("format") == "password"
     }
-    assert secret == {"basic_token"}
+    assert secret == {"basic_token", "pseudonym_key", "hottok"}
+
+
+def test_the_form_has_all_that_a_connection_may_hold_and_nothing_else(connection_type: dict[str, Any]) -> None:
+    assert tuple(connection_type["conn-fields"]) == EXTRA_KEYS
+    assert connection_type["conn-fields"]["environment"]["schema"]["enum"] == list(ENVIRONMENTS)
 
 
 def test_every_field_of_the_form_may_stay_empty_and_says_what_it_is_for(

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import heapq
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
+from airflow_provider_hotmart.emulator.account.catalog import Catalog
 from airflow_provider_hotmart.emulator.account.lives import DAY, STATES, Life, approval, life_line, life_through
+from airflow_provider_hotmart.emulator.account.money import payment_hint
+from airflow_provider_hotmart.emulator.account.people import User
 from airflow_provider_hotmart.emulator.account.sale import Cast, Sale
+from airflow_provider_hotmart.emulator.account.spread import order_dates
+from airflow_provider_hotmart.emulator.account.subscription import Subscription
 
 AFFILIATES = 60
 COPRODUCERS_PER_PRODUCT = 3
-#: How the sales lie in time.
-SPREADS = ("even", "daily", "noisy", "growing", "launch", "spike")
-HOUR = 3600
-# Sales by the hour of the day, and by the day of the week; the first of January 1970 was a Thursday.
-_HOURS = (3, 2, 1, 1, 1, 2, 3, 5, 7, 8, 9, 9, 8, 8, 8, 8, 8, 9, 9, 10, 11, 11, 9, 6)
-_WEEKDAYS = (1.0, 1.0, 0.6, 0.5, 1.0, 1.0, 1.0)
 _RETURNING = 0.15
+#: The part of subscribers that are charged once more, the days until a failed charge is tried again, and what ends all.
+_LOYAL = 0.9
+_RETRY_DAYS = 3
+_OVER = frozenset({SaleStatus.REFUNDED, SaleStatus.CHARGEBACK})
 
-Others = tuple[tuple[ParticipantRole, int], ...]
+Others = tuple[tuple[ParticipantRole, int | User], ...]
 
 
 def transaction_code(index: int) -> str:
@@ -43,12 +47,73 @@ def others(affiliate: int | None, coproducers: int, product: int) -> Others:
     :param coproducers: how many
     :param product: number of the product; each has coproducers of its own
     """
-    found: list[tuple[ParticipantRole, int]] = []
+    found: list[tuple[ParticipantRole, int | User]] = []
     if affiliate is not None:
         found.append((ParticipantRole.AFFILIATE, affiliate))
     first = product * COPRODUCERS_PER_PRODUCT
     found.extend((ParticipantRole.COPRODUCER, first + number) for number in range(coproducers))
     return tuple(found)
+
+
+class Renewals:
+    """
+    Knows which subscriptions are to be charged next.
+
+    :param rng: decides
+    :param catalog: plans
+    :param products: what is sold
+    """
+
+    def __init__(self, rng: random.Random, catalog: Catalog, products: Sequence[dict[str, Any]]) -> None:
+        self.subscriptions: list[Subscription] = []
+        self._rng = rng
+        self._catalog = catalog
+        self._products = products
+        #: By the number of the product: when which subscription is due.
+        self._due: dict[int, list[tuple[int, int]]] = {}
+
+    def due(self, product: int, moment: int) -> Subscription | None:
+        """
+        Take the subscription that a sale renews; None: it renews none.
+
+        :param product: number of the product
+        :param moment: epoch seconds of the order
+        """
+        waiting = self._due.get(product)
+        if not waiting or waiting[0][0] > moment:
+            return None
+        return self.subscriptions[heapq.heappop(waiting)[1]]
+
+    def begin(self, product: int) -> Subscription | None:
+        """
+        Make the subscription that a sale begins; None: the product has none.
+
+        :param product: number of the product
+        """
+        if not self._products[product]["is_subscription"]:
+            return None
+        offers = self._catalog.offers(self._products[product])
+        luck = self._rng.random()
+        made = Subscription(len(self.subscriptions), offers[int(luck * luck * len(offers))], int(luck * 9973) % 256)
+        self.subscriptions.append(made)
+        return made
+
+    def plan(self, product: int, sale: Sale) -> None:
+        """
+        Decide whether and when the subscription of a sale is charged again.
+
+        :param product: number of the product
+        :param sale: the charge that was just made
+        """
+        subscription = sale.subscription
+        if subscription is None or sale.life[-1][1] in _OVER:
+            return
+        paid = [charge for charge in subscription.sales if charge.approved_at is not None]
+        if not paid or len(paid) == subscription.plan.max_cycles or self._rng.random() > _LOYAL:
+            return
+        wait = subscription.plan.period if sale.approved_at is not None else _RETRY_DAYS
+        entry = (sale.ordered_at + wait * DAY, subscription.number)
+        heapq.heappush(self._due.setdefault(product, []), entry)
 
 
 def make_sales(
@@ -61,9 +126,9 @@ def make_sales(
     spread: str,
     statuses: Sequence[SaleStatus] | None,
     cast: Cast,
-) -> tuple[list[Sale], int]:
+) -> tuple[list[Sale], int, list[Subscription]]:
     """
-    Make the sales, oldest first, and tell how many buyers they have.
+    Make the sales, oldest first, and tell how many buyers and which subscriptions they have.
 
     :param count: how many
     :param products: what is sold
@@ -75,87 +140,45 @@ def make_sales(
     :param cast: makes people
     """
     rng = random.Random(seed)
-    dates = _dates(rng, count, max(1, int(days * DAY)), start, spread)
+    dates = order_dates(rng, count, max(1, int(days * DAY)), start, spread)
     crowd = _crowd(rng, len(products))
+    renewals = Renewals(rng, cast.catalog, products)
     alike: dict[tuple[SaleStatus, ...], tuple[SaleStatus, ...]] = {}
     sales: list[Sale] = []
     buyers = 0
     for index, ordered_at in enumerate(dates):
-        if statuses is None:
-            states, times = life_line(rng.random, ordered_at)
-            states = alike.setdefault(states, states)
-        else:
-            states, times = (statuses[index % len(statuses)],), (ordered_at,)
-            states = alike.setdefault(states, states)
+        states, times = (
+            life_line(rng.random, ordered_at)
+            if statuses is None
+            else ((statuses[index % len(statuses)],), (ordered_at,))
+        )
+        states = alike.setdefault(states, states)
         number, company = next(crowd)
-        if buyers and rng.random() < _RETURNING:
+        due = renewals.due(number, ordered_at)
+        if due is not None:
+            buyer, company = due.sales[0].people[1][1], due.sales[0].people[2:]
+        elif buyers and rng.random() < _RETURNING:
             buyer = int(rng.random() * buyers)
         else:
             buyer = buyers
             buyers += 1
-        paid = approval(states, times)
-        sales.append(
-            Sale(
-                index,
-                transaction_code(index),
-                products[number],
-                ordered_at,
-                paid,
-                (states, times),
-                buyer,
-                company,
-                cast,
-            )
+        sale = Sale(
+            index,
+            transaction_code(index),
+            products[number],
+            ordered_at,
+            approval(states, times),
+            (states, times),
+            buyer,
+            company,
+            cast,
+            due or renewals.begin(number),
         )
+        renewals.plan(number, sale)
+        sales.append(sale)
     if statuses is None:
         _show_every_state(sales, start)
-    return sales, buyers
-
-
-def _dates(rng: random.Random, count: int, span: int, start: int, spread: str) -> list[int]:
-    """Order dates in whole epoch seconds, oldest first."""
-    oldest = start - span
-    middle = oldest + span // 2
-    if spread == "launch":
-        rushes = [(count // 2, DAY)]
-    elif spread == "spike":
-        rushes = [(count // 5, 4 * HOUR), (count // 3 - count // 5, 3 * DAY)]
-    else:
-        rushes = []
-    usual = count - sum(number for number, _ in rushes)
-    if spread in _BUSY:
-        hours = range(oldest, start, HOUR)
-        chosen = rng.choices(hours, _BUSY[spread](rng, hours), k=usual)
-        dates = [hour + int(rng.random() * min(HOUR, start - hour)) for hour in chosen]
-    else:
-        dates = [oldest + int(rng.random() * span) for _ in range(usual)]
-    for number, length in rushes:
-        dates += [middle + int(rng.random() * min(length, start - middle)) for _ in range(number)]
-    dates.sort()
-    return dates
-
-
-def _daily(_: random.Random, hours: range) -> list[float]:
-    """How busy each hour is: people sleep at night, in Brazil, and buy less at weekends."""
-    return [_HOURS[(hour // HOUR - 3) % 24] * _WEEKDAYS[(hour // HOUR - 3) // 24 % 7] for hour in hours]
-
-
-def _noisy(rng: random.Random, hours: range) -> list[float]:
-    """As busy as usual, but no day is like the other."""
-    luck = [rng.uniform(0.7, 1.3) for _ in range(len(hours) // 24 + 1)]
-    return [weight * luck[number // 24] for number, weight in enumerate(_daily(rng, hours))]
-
-
-def _growing(_: random.Random, hours: range) -> list[float]:
-    """Three times as busy at the end as at the start."""
-    return [1 + 2 * number / max(1, len(hours) - 1) for number in range(len(hours))]
-
-
-_BUSY: dict[str, Callable[[random.Random, range], list[float]]] = {
-    "daily": _daily,
-    "noisy": _noisy,
-    "growing": _growing,
-}
+    return sales, buyers, renewals.subscriptions
 
 
 def _crowd(rng: random.Random, products: int) -> Iterator[tuple[int, Others]]:
@@ -195,3 +218,4 @@ def _show_every_state(sales: Sequence[Sale], now: int) -> None:
 def _relive(sale: Sale, timeline: Life) -> None:
     sale.timeline = timeline
     sale.approved_at = approval(*timeline)
+    sale.payment_hint = payment_hint(timeline[0])

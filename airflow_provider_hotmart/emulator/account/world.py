@@ -3,56 +3,63 @@
 from __future__ import annotations
 
 import itertools
-import random
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 from airflow_provider_hotmart.api.enums import ParticipantRole, SaleStatus
-from airflow_provider_hotmart.emulator.account.catalog import make_products
-from airflow_provider_hotmart.emulator.account.generate import AFFILIATES, SPREADS, make_sales, others, transaction_code
+from airflow_provider_hotmart.emulator.account.catalog import Catalog, make_products
+from airflow_provider_hotmart.emulator.account.club import Club, has_club, subdomain
+from airflow_provider_hotmart.emulator.account.events import Event, is_event
+from airflow_provider_hotmart.emulator.account.generate import AFFILIATES, make_sales, others, transaction_code
 from airflow_provider_hotmart.emulator.account.index import StatusIndex, sale_of
 from airflow_provider_hotmart.emulator.account.lives import DAY, PAID, Life, approval
 from airflow_provider_hotmart.emulator.account.people import People, User
 from airflow_provider_hotmart.emulator.account.sale import Cast, Sale
+from airflow_provider_hotmart.emulator.account.sales_query import SalesQuery
+from airflow_provider_hotmart.emulator.account.spread import SPREADS
+from airflow_provider_hotmart.emulator.account.subscription import Subscription
 from airflow_provider_hotmart.emulator.clock import Clock, epoch
 from airflow_provider_hotmart.emulator.quirks import Quirks
 
 _REMEMBERED_LISTINGS = 8
 
 
-@dataclass(frozen=True)
-class SalesQuery:
+class SaleRange(Sequence[Sale]):
     """
-    What a listing of sales is asked for.
+    A stretch of sales, newest first.
 
-    :param statuses: any of these; None: all
-    :param low: epoch seconds of the first date inside; None: no bound
-    :param high: epoch seconds of the first date outside; None: no bound
-    :param transaction: this one alone
-    :param product_ids: any of these; None: all
-    :param words: further conditions, name and value: buyer_email, buyer_name, sales_source, affiliate_name
-    :param nothing: whether the account takes part in no sale in the role that was asked for
-    :param approved_only: sales without an approval are not there
+    :param sales: all sales by their index
+    :param keys: of the sales, oldest first
+    :param first: where in the keys the stretch begins
+    :param end: where it ends
     """
 
-    statuses: frozenset[SaleStatus] | None = None
-    low: int | None = None
-    high: int | None = None
-    transaction: str | None = None
-    product_ids: frozenset[int] | None = None
-    words: frozenset[tuple[str, str]] = frozenset()
-    nothing: bool = False
-    approved_only: bool = False
+    def __init__(self, sales: Sequence[Sale | None], keys: Sequence[int], first: int, end: int) -> None:
+        self._sales = sales
+        self._keys = keys
+        self._first = first
+        self._end = end
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether statuses and dates alone decide."""
-        return replace(self, statuses=None, low=None, high=None) == SalesQuery()
+    def __len__(self) -> int:
+        return self._end - self._first
+
+    @overload
+    def __getitem__(self, place: int) -> Sale: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Sale]: ...
+    def __getitem__(self, place: int | slice) -> Sale | list[Sale]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        sale = self._sales[sale_of(self._keys[self._end - 1 - place])]
+        if sale is None:
+            raise IndexError(place)
+        return sale
 
 
 class World:
@@ -91,10 +98,12 @@ class World:
         self.quirks = quirks
         self.people = People(seed)
         self.products = make_products(products, seed, start - int(days * DAY))
-        self._cast = Cast(self.people, lambda: self.quirks.missing_values)
+        self.started_at = start
+        self.catalog = Catalog(seed, start - int(days * DAY))
+        self._cast = Cast(self.people, self.catalog, lambda: self.quirks.missing_values)
         fixed = None if statuses is None else [state_named(status) for status in statuses]
         self._sales: list[Sale | None] = []
-        made, self._buyers = make_sales(
+        made, self._buyers, self._subscriptions = make_sales(
             sales,
             self.products,
             days=days,
@@ -107,10 +116,16 @@ class World:
         self._sales.extend(made)
         self._by_transaction = {sale.transaction: sale for sale in made}
         self._present: tuple[Sale, ...] | None = None
+        self._by_product: dict[int, list[Sale]] | None = None
         self._index = StatusIndex(self._sales)
         self._listings: OrderedDict[object, list[int]] = OrderedDict()
         self._added = itertools.count()
         self._sync()
+
+    @property
+    def version(self) -> int:
+        """Another number after every change by hand, and after some of those that time makes."""
+        return self._index.version
 
     @property
     def sales(self) -> Sequence[Sale]:
@@ -127,6 +142,14 @@ class World:
         :param transaction: its code
         """
         return self._by_transaction[transaction]
+
+    def some_sale(self, luck: float) -> Sale | None:
+        """
+        A sale that was made already; None: there is none where chance has looked.
+
+        :param luck: from 0 to 1
+        """
+        return self._sales[int(luck * len(self._sales))] if self._sales else None
 
     def add(
         self,
@@ -170,10 +193,11 @@ class World:
                 self._buyer(buyer),
                 others(count % AFFILIATES if affiliate else None, coproducers, number),
                 self._cast,
+                self._subscription(self.products[number], buyer),
             )
             self._sales.append(sale)
             self._by_transaction[sale.transaction] = sale
-            self._present = None
+            self._present = self._by_product = None
             self._sync([sale.index])
             return sale
 
@@ -208,31 +232,75 @@ class World:
             sale = self._by_transaction.pop(transaction)
             self._index.forget(sale)
             self._sales[sale.index] = None
-            self._present = None
+            self._present = self._by_product = None
+            if sale.subscription is not None:
+                sale.subscription.sales.remove(sale)
 
-    def page(
-        self, query: SalesQuery, offset: int, count: int, rng: random.Random, shift: int = 0
-    ) -> tuple[list[Sale], int]:
+    def find(self, query: SalesQuery) -> SaleRange:
         """
-        One page of a listing at the clock's now, and the number of sales in the whole listing.
+        The sales of a listing at the clock's now. Hold the lock until they are read.
 
         :param query: which sales
-        :param offset: sales before the page
-        :param count: sales on the page, at most
-        :param rng: decides the order where every call has another
-        :param shift: as if so many sales had just appeared at the front (negative: had gone from there)
         """
         with self.lock:
             self._sync()
-            keys, first, end = self._stretch(query)
-            total = max(0, end - first + shift)
-            # What would have appeared is not there to be shown: the first sale comes in its place.
-            places = [max(0, place - shift) for place in range(offset, min(offset + count, total))]
-            if self.quirks.order == "shuffled":
-                # A stretch of a random order is a random choice.
-                places = rng.sample(range(end - first), min(len(places), end - first))
-            sales = (self._sales[sale_of(keys[end - 1 - place])] for place in places if place < end - first)
-            return [sale for sale in sales if sale is not None], total
+            return SaleRange(self._sales, *self._stretch(query))
+
+    def sales_of(self, product_id: int) -> Sequence[Sale]:
+        """
+        All sales of a product, also those to be ordered in the future.
+
+        :param product_id: of the product
+        """
+        with self.lock:
+            if self._by_product is None:
+                self._by_product = {}
+                for sale in self.sales:
+                    self._by_product.setdefault(sale.product_id, []).append(sale)
+            return self._by_product.get(product_id, ())
+
+    @property
+    def subscriptions(self) -> Sequence[Subscription]:
+        """All subscriptions that have a charge, also those to be ordered in the future; oldest first."""
+        with self.lock:
+            return [one for one in self._subscriptions if one.sales]
+
+    def product(self, **wanted: object) -> dict[str, Any] | None:
+        """
+        The product that has a value; None: there is none.
+
+        :param wanted: one key and its value, for instance ucode or id
+        """
+        (key, value), *_ = wanted.items()
+        return next((product for product in list(self.products) if product.get(key) == value), None)
+
+    def profile(self) -> dict[str, Any]:
+        """The account itself, as the API shows it."""
+        owner = self.people.user(ParticipantRole.PRODUCER, 0, "absent")
+        known = {key: owner[key] for key in ("ucode", "name", "email", "phone", "locale", "address")}
+        return {"id": 1_000_001, **known, "time_zone": "America/Sao_Paulo", "currency_code": "BRL"}
+
+    def club(self, subdomain_: str) -> Club | None:
+        """
+        A members' area; None: there is none.
+
+        :param subdomain_: of the area
+        """
+        for product in list(self.products):
+            if has_club(product) and subdomain(product) == subdomain_:
+                return Club(product, self.catalog, self.people)
+        return None
+
+    def event(self, event_id: int) -> Event | None:
+        """
+        An event; None: there is none.
+
+        :param event_id: id of its product
+        """
+        product = self.product(id=event_id)
+        if product is None or not is_event(product):
+            return None
+        return Event(product, self.catalog, self.people, self.started_at)
 
     def _stretch(self, query: SalesQuery) -> tuple[list[int], int, int]:
         """Keys, oldest first, and where in them the listing begins and ends."""
@@ -263,20 +331,25 @@ class World:
             sale = self._by_transaction.get(query.transaction)
             candidates = [sale.filed_key] if sale and _inside(sale, spans) else []
         now = self.clock.now()
-        return (key for key in candidates if self._fits(self._sales[sale_of(key)], query, now))
-
-    def _fits(self, sale: Sale | None, query: SalesQuery, now: float) -> bool:
-        if sale is None or (query.product_ids is not None and sale.product_id not in query.product_ids):
-            return False
-        if query.approved_only and not sale.is_approved(now):
-            return False
-        return all(_WORDS[name](sale, value) for name, value in query.words)
+        found = ((key, self._sales[sale_of(key)]) for key in candidates)
+        return (key for key, sale in found if sale is not None and query.fits(sale, now))
 
     def _product_number(self, product_id: int) -> int:
         for number, product in enumerate(self.products):
             if product["id"] == product_id:
                 return number
         raise ValueError(f"no such product: {product_id}")
+
+    def _subscription(self, product: dict[str, Any], buyer: Sale | User | None) -> Subscription | None:
+        """What a sale added by hand is a charge of: the subscription of the sale whose buyer it has, or a new one."""
+        if not product["is_subscription"]:
+            return None
+        if isinstance(buyer, Sale) and buyer.subscription is not None and buyer.product_id == product["id"]:
+            return buyer.subscription
+        number = len(self._subscriptions)
+        # The highest fate: nobody cancels what a test has made.
+        self._subscriptions.append(Subscription(number, self.catalog.offers(product)[0], 255))
+        return self._subscriptions[number]
 
     def _buyer(self, buyer: Sale | User | None) -> int | User:
         if isinstance(buyer, Sale):
@@ -330,22 +403,3 @@ def _inside(sale: Sale, spans: list[tuple[list[int], int, int]]) -> bool:
 def _scrambled(key: int) -> int:
     """An order without meaning that a sale keeps, whatever else is listed."""
     return (sale_of(key) + 1) * 2_654_435_761 % 4_294_967_291
-
-
-def _same(one: Any, other: str) -> bool:
-    return isinstance(one, str) and one.strip().casefold() == other.strip().casefold()
-
-
-def _person_has(role: ParticipantRole, key: str) -> Callable[[Sale, str], bool]:
-    def check(sale: Sale, value: str) -> bool:
-        return any(person["role"] == role and _same(person["user"].get(key), value) for person in sale.participants)
-
-    return check
-
-
-_WORDS: dict[str, Callable[[Sale, str], bool]] = {
-    "buyer_email": _person_has(ParticipantRole.BUYER, "email"),
-    "buyer_name": _person_has(ParticipantRole.BUYER, "name"),
-    "affiliate_name": _person_has(ParticipantRole.AFFILIATE, "name"),
-    "sales_source": lambda sale, value: _same(sale.sales_source, value),
-}

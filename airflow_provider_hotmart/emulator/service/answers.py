@@ -26,15 +26,16 @@ _TEXTS = {
 }
 
 
-def page_token(page: int, rows: int, again: int = 0) -> str:
+def page_token(page: int, rows: int, again: int = 0, size_key: str = "rows") -> str:
     """
     Make the token of a page.
 
     :param page: from 1
-    :param rows: sales on a page
+    :param rows: items on a page
     :param again: another number, another token of the same page
+    :param size_key: "rows", or "size" as products have it
     """
-    content = {"page": page, "rows": rows} | ({"again": again} if again else {})
+    content = {"page": page, size_key: rows} | ({"again": again} if again else {})
     return base64.b64encode(encode(content)).decode()
 
 
@@ -46,7 +47,8 @@ def read_page_token(token: str) -> tuple[int, int, int] | None:
     """
     try:
         content = json.loads(base64.b64decode(token, validate=True))
-        found = int(content["page"]), int(content["rows"]), int(content.get("again", 0))
+        rows = content["size"] if "size" in content else content["rows"]
+        found = int(content["page"]), int(rows), int(content.get("again", 0))
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
         return None
     return found if found[0] >= 1 and found[1] >= 1 else None
@@ -66,6 +68,8 @@ class Page:
     :param nothing_selected: the paths of ``select`` matched nothing
     :param as_it_is: an empty page keeps the full shape
     :param garbled: the items are no list
+    :param size_key: of its tokens
+    :param form: "page"; "array": a bare one; "object": the only item; anything else: the key of the array, and no pages
     """
 
     items: list[bytes]
@@ -77,6 +81,17 @@ class Page:
     nothing_selected: bool = False
     as_it_is: bool = False
     garbled: bool = False
+    size_key: str = "rows"
+    form: str = "page"
+
+    def token(self, number: int, again: int = 0) -> str:
+        """
+        The token of a page of the same listing.
+
+        :param number: of that page, from 1
+        :param again: another number, another token of the same page
+        """
+        return page_token(number, self.rows, again, self.size_key)
 
     def text(self, quirks: Quirks, rng: random.Random) -> bytes:
         """
@@ -87,6 +102,8 @@ class Page:
         """
         if self.nothing_selected:
             return b"{}"
+        if self.form != "page":
+            return laid_out(self._unpaged(), quirks.json_layout)
         empty = not self.items and not self.as_it_is and not self.garbled
         if empty and quirks.empty_shape == "object":
             return b"{}"
@@ -98,6 +115,12 @@ class Page:
             rng.shuffle(parts)
         return laid_out(b"{" + b",".join(parts) + b"}", quirks.json_layout)
 
+    def _unpaged(self) -> bytes:
+        if self.form == "object":
+            return b"".join(self.items)
+        array = b'{"0":{}}' if self.garbled else b"[" + b",".join(self.items) + b"]"
+        return array if self.form == "array" else b"{" + encode(self.form) + b":" + array + b"}"
+
     def _info(self, quirks: Quirks) -> dict[str, Any]:
         info: dict[str, Any] = {}
         if self.total is not None and quirks.total_results:
@@ -108,6 +131,10 @@ class Page:
             blanks = {"null": None, "empty": ""}
             if quirks.last_page_token in blanks:
                 info["next_page_token"] = blanks[quirks.last_page_token]
+        if quirks.prev_page_token == "null":  # noqa: S105
+            info["prev_page_token"] = None
+        elif quirks.prev_page_token == "token" and self.number > 1:  # noqa: S105
+            info["prev_page_token"] = self.token(self.number - 1)
         return info | {"results_per_page": len(self.items)}
 
 
@@ -145,3 +172,15 @@ def error_answer(status: int, error: str, quirks: Quirks, text: str | None = Non
         "error_uri": f"https://developers.hotmart.com/docs/en/start/errors/#{error}",
     }
     return Answer(status, laid_out(encode(body), quirks.json_layout))
+
+
+def club_answer(status: int, code: str, text: str, quirks: Quirks) -> Answer:
+    """
+    An error of the members' area: a text code, and no ``error``.
+
+    :param status: HTTP status
+    :param code: of four digits
+    :param text: what is wrong
+    :param quirks: how JSON is laid out
+    """
+    return Answer(status, laid_out(encode({"code": code, "message": text}), quirks.json_layout))

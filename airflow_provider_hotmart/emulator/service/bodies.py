@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_hotmart.emulator.account.rows import participants
 from airflow_provider_hotmart.emulator.account.sale import Sale
 
 #: Sales whose text is kept; at about 1.3 kB each.
@@ -98,15 +99,6 @@ def picked(value: Any, paths: Sequence[Sequence[str]]) -> Any:
     return found or None
 
 
-def sale_item(sale: Sale) -> dict[str, Any]:
-    """
-    A sale as an item of a page.
-
-    :param sale: the sale
-    """
-    return {"transaction": sale.transaction, "product": sale.product, "users": sale.participants}
-
-
 class SaleTexts:
     """Texts of whole sales. Those made first are kept: one listing is often asked for again and again."""
 
@@ -124,7 +116,7 @@ class SaleTexts:
         for sale in sales:
             text = self._kept.get((sale.index, missing))
             if text is None:
-                text = encode(sale_item(sale))
+                text = encode(participants(sale))
                 if len(self._kept) < KEPT:
                     self._kept[sale.index, missing] = text
             texts.append(text)

@@ -14,7 +14,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from airflow_provider_hotmart.emulator.quirks import Quirks
-from airflow_provider_hotmart.emulator.service.answers import Answer, Page, error_answer, page_token, read_page_token
+from airflow_provider_hotmart.emulator.service.answers import Answer, Page, club_answer, error_answer, read_page_token
 
 DOCS_PATH = "/docs/en/"
 _FIREWALL = (
@@ -188,7 +188,7 @@ class Fault:
         """
 
         def edit(page: Page) -> None:
-            page.next = page_token(1, page.rows) if first or page.asked is None else page.asked
+            page.next = page.token(1) if first or page.asked is None else page.asked
 
         return cls("repeated_token", edit_page=edit)
 
@@ -199,7 +199,7 @@ class Fault:
         def edit(page: Page) -> None:
             page.items = []
             page.as_it_is = True
-            page.next = page_token(page.number, page.rows, _repetition(page.asked) + 1)
+            page.next = page.token(page.number, _repetition(page.asked) + 1)
 
         return cls("empty_page", edit_page=edit)
 
@@ -266,7 +266,7 @@ class Fault:
 
         def edit(page: Page) -> None:
             if page.next is None:
-                page.next = page_token(page.number, page.rows, _repetition(page.asked) + 1)
+                page.next = page.token(page.number, _repetition(page.asked) + 1)
 
         return cls("endless", edit_page=edit)
 
@@ -290,8 +290,7 @@ class Fault:
     @classmethod
     def club_error(cls) -> Fault:
         """A 404 in the form of the members' area: a text code, and no ``error``."""
-        body = b'{"code":"0006","message":"Subdomain acme does not exist"}'
-        return cls("club_error", lambda _, __: Answer(404, body))
+        return cls("club_error", lambda _, quirks: club_answer(404, "0006", "Subdomain acme does not exist", quirks))
 
 
 def _error_name(code: int) -> str:

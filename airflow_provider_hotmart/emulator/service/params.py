@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.emulator.account.lives import DAY
 from airflow_provider_hotmart.emulator.quirks import Quirks
-from airflow_provider_hotmart.emulator.service.answers import read_page_token
+from airflow_provider_hotmart.emulator.service.answers import Answer, club_answer, error_answer, read_page_token
 
 USUAL_ROWS = 50
 #: How far back or how long a window may be where the service limits it.
@@ -35,6 +35,32 @@ class RequestError(Exception):
         self.error = error
         self.text = text
         self.status = status
+
+    def answer(self, quirks: Quirks) -> Answer:
+        """
+        The answer that says so.
+
+        :param quirks: how errors look
+        """
+        return error_answer(self.status, self.error, quirks, self.text or None)
+
+
+class ClubError(RequestError):
+    """
+    The same from the members' area, whose errors look otherwise.
+
+    :param error: a code of four digits
+    :param text: what is wrong
+    :param status: HTTP status
+    """
+
+    def answer(self, quirks: Quirks) -> Answer:
+        """
+        The answer that says so.
+
+        :param quirks: how errors look
+        """
+        return club_answer(self.status, self.error, self.text, quirks)
 
 
 def check_names(params: Params, known: Sequence[str]) -> None:
@@ -127,27 +153,68 @@ def statuses(params: Params, quirks: Quirks) -> frozenset[SaleStatus] | None:
     return frozenset(found)
 
 
-def window(params: Params, quirks: Quirks, now: float) -> tuple[int | None, int | None]:
+#: The first second inside and the first second outside; None: no bound.
+Bounds = tuple[int | None, int | None]
+
+
+def window(params: Params, quirks: Quirks, now: float) -> Bounds:
     """
-    The first second inside and the first second outside of what is asked for; None: no bound.
+    The window of sales that is asked for.
 
     :param params: of the call
     :param quirks: how bounds are understood
     :param now: epoch seconds
     """
-    start, end = number(params, "start_date"), number(params, "end_date")
-    if (start is None) != (end is None) and quirks.single_bound != "open":
-        if quirks.single_bound == "error":
-            raise RequestError("invalid_parameter", "start_date and end_date must be sent together")
-        start = end = None
+    start, end = _pair(params, quirks, "start_date", "end_date")
     if start is None and end is None and _has_default_window(params, quirks):
         start, end = int((now - 30 * DAY) * 1000), int(now * 1000)
-    if start is not None and end is not None and start > end:
-        raise RequestError("invalid_parameter", "start_date is after end_date")
     _check_look_back(start, end, quirks.look_back, int(now * 1000))
     if "transaction" not in params:
         _check_width(start, end, quirks.too_wide)
-    # Sales are dated in whole seconds: so is the comparison.
+    return _in_seconds(start, end, quirks)
+
+
+def dates(params: Params, quirks: Quirks, start: str, end: str) -> Bounds | None:
+    """
+    The window that a pair of dates asks for; None: neither was sent.
+
+    :param params: of the call
+    :param quirks: how bounds are understood
+    :param start: name of the first date
+    :param end: name of the last one
+    """
+    if start not in params and end not in params:
+        return None
+    return _in_seconds(*_pair(params, quirks, start, end), quirks)
+
+
+def inside(second: int | None, bounds: Bounds | None) -> bool:
+    """
+    Whether a date lies in a window; one that is not there lies only where none is asked for.
+
+    :param second: epoch seconds; None: there is no date
+    :param bounds: None: none are asked for
+    """
+    if bounds is None or bounds == (None, None):
+        return True
+    low, high = bounds
+    return second is not None and (low is None or second >= low) and (high is None or second < high)
+
+
+def _pair(params: Params, quirks: Quirks, start_name: str, end_name: str) -> Bounds:
+    """Two dates in epoch milliseconds."""
+    start, end = number(params, start_name), number(params, end_name)
+    if (start is None) != (end is None) and quirks.single_bound != "open":
+        if quirks.single_bound == "error":
+            raise RequestError("invalid_parameter", f"{start_name} and {end_name} must be sent together")
+        start = end = None
+    if start is not None and end is not None and start > end:
+        raise RequestError("invalid_parameter", f"{start_name} is after {end_name}")
+    return start, end
+
+
+def _in_seconds(start: int | None, end: int | None, quirks: Quirks) -> Bounds:
+    """All dates are whole seconds: so is the comparison."""
     low = None if start is None else -(-start // 1000) if quirks.start_inclusive else start // 1000 + 1
     high = None if end is None else end // 1000 + 1 if quirks.end_inclusive else -(-end // 1000)
     return low, high
@@ -176,17 +243,18 @@ def _check_width(start: int | None, end: int | None, most: timedelta | None) -> 
         raise RequestError("internal_server_error", "The query took too long", 502)
 
 
-def rows(params: Params, most: int) -> int:
+def rows(params: Params, most: int, usual: int = USUAL_ROWS) -> int:
     """
     How many items are on a page.
 
     :param params: of the call
     :param most: what the service gives at most
+    :param usual: what it gives when it is not told
     """
     wanted = number(params, "max_results")
     if wanted is not None and wanted < 1:
         raise RequestError("invalid_value_parameter", f"Parameter max_results has an invalid value: {wanted}")
-    return min(wanted or USUAL_ROWS, most)
+    return min(wanted or usual, most)
 
 
 def page(params: Params, most: int) -> tuple[int, str | None]:
@@ -213,6 +281,33 @@ def page_asked(params: Params) -> int:
     """
     content = read_page_token(params["page_token"][-1]) if "page_token" in params else None
     return content[0] if content else 1
+
+
+def flag(params: Params, name: str) -> bool | None:
+    """
+    The value of a parameter that is true or false; None: it was not sent.
+
+    :param params: of the call
+    :param name: of the parameter
+    """
+    text = one(params, name)
+    if text not in (None, "true", "false"):
+        raise RequestError("invalid_value_parameter", f"Parameter {name} must be true or false")
+    return None if text is None else text == "true"
+
+
+def word(params: Params, name: str, known: Iterable[str]) -> str | None:
+    """
+    The value of a parameter that takes one of a few words; None: it was not sent.
+
+    :param params: of the call
+    :param name: of the parameter
+    :param known: the words
+    """
+    text = one(params, name)
+    if text is not None and text not in set(known):
+        raise RequestError("invalid_parameter", f"Parameter {name} has an invalid value: {text}")
+    return text
 
 
 def paths(params: Params) -> list[list[str]] | None:

@@ -1,4 +1,4 @@
-"""Speaks HTTP on 127.0.0.1. Its own few lines, because it must also be able to speak it badly."""
+"""Speaks HTTP. Its own few lines, because it must also be able to speak it badly."""
 
 from __future__ import annotations
 
@@ -55,10 +55,12 @@ class Server:
 
     :param reply: answers a call
     :param port: 0: a free one
+    :param host: address to listen on
     """
 
-    def __init__(self, reply: Callable[[Call], Reply], port: int = 0) -> None:
+    def __init__(self, reply: Callable[[Call], Reply], port: int = 0, host: str = "127.0.0.1") -> None:
         self._reply = reply
+        self.host = host
         self._port = port
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
@@ -86,7 +88,7 @@ class Server:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", self._port))
+            listener.bind((self.host, self._port))
             listener.listen(_BACKLOG)
         except OSError:
             listener.close()

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.api.config import TOKEN_URL, HotmartConfig
+from airflow_provider_hotmart.api.config import EXTRA_KEYS, TOKEN_URL, HotmartConfig
 from airflow_provider_hotmart.api.errors import HotmartConfigError
 
+#: What a test may use as a secret: an error never shows it.
+SECRETS = {"s3cret", "pa55word"}
 BASIC = base64.b64encode(b"client:s3cret").decode()
 
 
@@ -24,7 +26,7 @@ def refusal(**fields: Any) -> str:
     """What the error says about a form."""
     with pytest.raises(HotmartConfigError) as caught:
         config(**fields)
-    assert "s3cret" not in str(caught.value)
+    assert not SECRETS & {word for word in SECRETS if word in str(caught.value)}
     return str(caught.value)
 
 
@@ -40,7 +42,7 @@ def test_the_sandbox_has_a_host_of_its_own_and_the_same_token_host() -> None:
 
 
 def test_an_unknown_environment_names_the_known_ones() -> None:
-    assert "'staging', expected one of production, sandbox" in refusal(environment="staging")
+    assert "'staging', expected one of production, sandbox, emulator" in refusal(environment="staging")
 
 
 def test_empty_fields_count_as_not_filled_in() -> None:
@@ -78,8 +80,72 @@ def test_a_basic_value_that_is_none_is_refused_without_showing_it(garbage: str) 
 
 
 def test_the_repr_shows_no_secret() -> None:
-    assert "s3cret" not in repr(config())
-    assert BASIC not in repr(config())
+    shown = repr(config(pseudonym_key="of pseudonyms", hottok="of webhooks"))
+    assert [secret for secret in ("s3cret", BASIC, "of pseudonyms", "of webhooks") if secret in shown] == []
+
+
+def test_the_secrets_are_those_that_are_filled_in() -> None:
+    assert config().secrets == ("s3cret", BASIC)
+    assert config(pseudonym_key="a", hottok="b").secrets == ("s3cret", BASIC, "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("enviroment", "environment"),
+        ("Environment", "environment"),
+        ("maxRetries", "max_retries"),
+        ("max-rate-limit-wait", "max_rate_limit_wait"),
+        ("time_zone", "timezone"),
+        ("hot_tok", "hottok"),
+        ("extra__hotmart__enviroment", "environment"),
+    ],
+)
+def test_an_unknown_key_is_an_error_that_names_it_and_the_closest_one(key: str, meant: str) -> None:
+    assert f"the unknown key {key!r}, did you mean {meant!r}?" in refusal(**{key: "s3cret"})
+
+
+def test_an_unknown_key_that_resembles_none_is_an_error_that_names_them_all() -> None:
+    told = refusal(workspace="s3cret")
+    assert "the unknown key 'workspace', expected one of environment, timezone" in told
+    assert all(key in told for key in EXTRA_KEYS)
+
+
+def test_an_unknown_key_is_an_error_even_if_it_is_empty() -> None:
+    assert "'enviroment'" in refusal(enviroment=None)
+
+
+def test_keys_may_have_the_prefix_that_airflow_once_gave_them() -> None:
+    prefixed = {f"extra__hotmart__{key}": value for key, value in {"environment": "sandbox", "timeout": 9}.items()}
+    assert config(**prefixed) == config(environment="sandbox", timeout=9)
+
+
+def test_a_field_that_is_filled_in_with_and_without_the_prefix_has_to_say_the_same() -> None:
+    assert config(extra__hotmart__timeout="9", timeout=9) == config(timeout=9)
+    assert config(extra__hotmart__timeout="9", timeout=" ") == config(timeout=9)
+    told = refusal(hottok="pa55word", extra__hotmart__hottok="s3cret")
+    assert "two values for hottok" in told
+
+
+def test_dates_without_a_zone_are_in_the_zone_of_the_connection() -> None:
+    assert config().timezone == "UTC"
+    assert config(timezone=" America/Sao_Paulo ").timezone == "America/Sao_Paulo"
+
+
+@pytest.mark.parametrize(
+    ("zone", "hint"),
+    [
+        ("america/sao paulo", " (did you mean 'America/Sao_Paulo'?)"),
+        ("-03:00", ""),
+        ("America", ""),
+        ("/etc/localtime", ""),
+        ("../UTC", ""),
+        ("x" * 5000, ""),
+    ],
+)
+def test_a_zone_that_there_is_not_is_refused(zone: str, hint: str) -> None:
+    assert f"timezone: {zone!r} is no time zone by its IANA name" in refusal(timezone=zone)
+    assert hint in refusal(timezone=zone)
 
 
 def test_a_configuration_cannot_be_changed() -> None:
@@ -142,22 +208,57 @@ def test_plain_http_is_refused_where_the_scheme_has_a_field_of_its_own() -> None
 
 @pytest.mark.parametrize("host", ["ftp://example.com", "https://", "https://example.com:port", "https://[::1"])
 def test_what_is_no_address_is_refused(host: str) -> None:
-    assert "expected an address" in refusal(host=host)
+    assert "host is no address, expected a plain address like" in refusal(host=host)
 
 
 @pytest.mark.parametrize(
-    "host", ["https://me:s3cret@example.com", "https://example.com?token=s3cret", "https://x.y/#a"]
+    "host",
+    [
+        "https://me:s3cret@example.com",
+        "https://pa55word@example.com",
+        "me:s3cret@example.com",
+        "https:/me:s3cret@example.com",
+        "https://example.com?token=s3cret",
+        "https://example.com#s3cret",
+        "http://10.0.0.1/me:s3cret@",
+        "ftp://me:s3cret@example.com",
+        "https://me:pa55word/s3cret@example.com",
+        "https://me:s3cret%40example.com",
+        "https://me:s3cret",
+    ],
 )
-def test_an_address_with_more_than_an_address_in_it_is_refused_without_showing_it(host: str) -> None:
-    assert "must be a plain address" in refusal(host=host)
-
-
-def test_a_password_in_an_address_that_is_none_is_not_shown() -> None:
-    refusal(host="ftp://me:s3cret@example.com")
+@pytest.mark.parametrize("environment", ["production", "emulator"])
+def test_an_address_with_more_than_an_address_in_it_is_refused_without_showing_it(host: str, environment: str) -> None:
+    assert "host " in refusal(host=host, environment=environment)
+    assert "token_url " in refusal(host="https://example.com", token_url=host, environment=environment)
 
 
 def test_an_emulator_hands_out_its_own_tokens() -> None:
     assert config(host="http://127.0.0.1:8080").token_url == "http://127.0.0.1:8080/security/oauth/token"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("http://hotmart:8085", "http://hotmart:8085"),
+        ("hotmart:8085", "http://hotmart:8085"),
+        ("https://hotmart.internal/", "https://hotmart.internal"),
+        ("127.0.0.1:8085", "http://127.0.0.1:8085"),
+    ],
+)
+def test_an_emulator_may_be_another_machine_and_speak_plain_http(host: str, url: str) -> None:
+    there = config(environment="emulator", host=host)
+    assert (there.base_url, there.token_url) == (url, f"{url}/security/oauth/token")
+
+
+def test_an_emulator_needs_a_host() -> None:
+    assert "host is empty, expected the emulator's address" in refusal(environment="emulator")
+
+
+@pytest.mark.parametrize("host", ["http://developers.hotmart.com", "http://hotmart.com", "http://API.Hotmart.com"])
+def test_nobody_calls_hotmart_itself_an_emulator_to_reach_it_in_clear(host: str) -> None:
+    assert "plain http" in refusal(host=host, environment="emulator")
+    assert "plain http" in refusal(host="http://hotmart:8085", token_url=host, environment="emulator")
 
 
 def test_a_proxy_in_front_of_the_api_does_not_get_the_secret() -> None:

@@ -51,7 +51,7 @@ def test_nothing_given_means_what_hotmart_means_by_it_said_explicitly() -> None:
     query = participants()
     assert query.all_statuses == DEFAULT_STATUSES == (SaleStatus.APPROVED, SaleStatus.COMPLETE)
     assert query.window == Window(math.ceil(NOW) - 30 * DAY, math.ceil(NOW))
-    assert DEFAULT_WINDOW == timedelta(days=30)
+    assert timedelta(days=30) == DEFAULT_WINDOW
     assert not query.window_given
     assert products() == Query(PRODUCTS, now=NOW)
 

@@ -162,15 +162,17 @@ class TestSelect:
 
 class TestRecords:
     def test_a_sale_is_one_record_a_participant_with_the_transaction_first(self) -> None:
-        assert lines({"product": {"id": 7}, "users": SALE["users"][:1], "transaction": "HP1"}) == [
+        [line] = lines({"product": {"id": 7}, "users": SALE["users"][:1], "transaction": "HP1"})
+        assert line == (
             '{"transaction":"HP1","transaction_status":"COMPLETE","product":{"id": 7},'
             '"role":"PRODUCER","user":{"ucode": "u1", "email": "a@example.com"}}'
-        ]
+        )
 
     def test_what_hotmart_sent_passes_byte_for_byte(self) -> None:
         sale = (
             '{"transaction":"HP1","new_in_2030":{"a":[1,null]},"price":1.50E+2,"big":12345678901234567890123,'
-            r'"product":{ "id":7,"name":"Caf\u00e9 ☕"},"users":[{"role":"BUYER","x":0.10,"user":{"name":"Jo\u00e3o\/"}}]}'
+            r'"product":{ "id":7,"name":"Caf\u00e9 ☕"},'
+            r'"users":[{"role":"BUYER","x":0.10,"user":{"name":"Jo\u00e3o\/"}}]}'
         )
         [line] = lines(sale.encode())
         assert line == (

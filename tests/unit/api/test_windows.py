@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_hotmart.api.windows import FILL, MAX_PARTS, MAX_WINDOW, MIN_WINDOW, Window, iso, parts_for
+from airflow_provider_hotmart.api.windows import (
+    FILL,
+    MAX_PARTS,
+    MAX_PARTS_AT_ONCE,
+    MAX_WINDOW,
+    MIN_WINDOW,
+    Window,
+    iso,
+    parts_for,
+)
 
 EPOCHS = st.integers(0, 4_000_000_000)
 windows = st.builds(lambda start, length: Window(start, start + length), EPOCHS, st.integers(1, 400_000_000))
@@ -96,14 +105,14 @@ def test_where_no_total_is_told_a_window_is_cut_in_two(rows: int) -> None:
     assert parts_for(None, rows) == 2
 
 
-@given(st.integers(501, 20_000))
+@given(st.integers(501, int(FILL * 500 * MAX_PARTS_AT_ONCE)))
 def test_a_part_is_expected_to_fit_on_one_page_with_room_to_spare(total: int) -> None:
     parts = parts_for(total, 500)
     assert total / parts <= FILL * 500
     assert parts == 2 or total / (parts - 1) > FILL * 500, "no more parts than that"
 
 
-@given(st.integers(40_000, 1_500_000))
+@given(st.integers(int(FILL * 500 * 2 * MAX_PARTS_AT_ONCE), int(FILL * 450 * MAX_PARTS_AT_ONCE**2)))
 def test_where_there_are_many_parts_they_are_cut_in_two_steps_of_about_the_same_size(total: int) -> None:
     first = parts_for(total, 500)
     second = parts_for(math.ceil(total / first), 500)

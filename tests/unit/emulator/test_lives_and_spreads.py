@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from airflow_provider_hotmart.emulator.account.generate import SPREADS
 from airflow_provider_hotmart.emulator.account.lives import MOVES, MOVES_BACK, life_line, life_through
+from airflow_provider_hotmart.emulator.account.spread import SPREADS
 from tests.unit.emulator.support import NOW, STATES, emulator
 
 SAO_PAULO = timezone(timedelta(hours=-3))

@@ -15,7 +15,7 @@ import requests
 
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Quirks
 from airflow_provider_hotmart.emulator.__main__ import main, parser
-from airflow_provider_hotmart.emulator.quirks import MEANINGS
+from airflow_provider_hotmart.emulator.quirks import COUNTS, MEANINGS
 from airflow_provider_hotmart.emulator.service.fault_specs import parse_fault
 from tests.unit.emulator.support import SALES
 
@@ -58,14 +58,20 @@ def test_the_command_line_serves_until_it_is_stopped(number: signal.Signals) -> 
         running.stdout.close()
 
 
+def test_the_emulator_runs_without_any_other_package() -> None:
+    # -S: nothing that is installed can be imported.
+    command = [sys.executable, "-S", "-m", "airflow_provider_hotmart.emulator", "--help"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
 def test_the_help_names_every_quirk_and_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     shown = capsys.readouterr().out
     assert ended.value.code == 0
-    assert set(MEANINGS) - set(Quirks.choices()) == {"too_wide", "max_page_size"}
+    assert set(MEANINGS) - set(Quirks.choices()) == {"too_wide", *COUNTS}
     assert "  too_wide=DAYS\n" in shown
-    assert "  max_page_size=N\n" in shown
+    assert all(f"  {name}=N\n" in shown for name in COUNTS)
     for name, values in Quirks.choices().items():
         assert f"{name}={' | '.join(str(value).lower() for value in values)}" in shown
     makers = [name for name, value in vars(Fault).items() if isinstance(value, classmethod)]
