@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.enums import ALIASES
@@ -115,23 +115,34 @@ class Listing:
         One state has two names, of which the service may refuse either. Whatever is found under the one name is not
         repeated under the other.
         """
-        names = [status for status in rank if status in ALIASES]
+        names = {status for status in rank if status in ALIASES}
         found: set[Hashable] = set()
         refused: dict[str | None, HotmartError] = {}
+        answered: set[str | None] = set()
         for answer in self._read(rank):
+            status = answer.request.status
             if answer.refusal is not None:
-                refused[answer.request.status] = answer.refusal
-            elif answer.request.status in ALIASES:
-                yield self._once(answer, found)
-            else:
-                yield answer
-        if not names or len(refused) < len(names):
+                refused.setdefault(status, answer.refusal)
+                continue
+            answered.add(status)
+            yield self._once(answer, found) if status in ALIASES else answer
+        for status in refused.keys() & answered:
+            self._raise(refused[status])  # of a part of the window only, so it is not the name that was refused
+        if not names or names & answered:
             return
+        refusal = next(iter(refused.values()))
         others = [str(status) for status in ALIASES if status not in names]
-        answers = [answer for answer in self._read(others) if answer.refusal is None] if others else []
-        if not answers:
-            raise next(iter(refused.values()))
-        yield from answers
+        if not others:
+            self._raise(refusal)
+        for answer in self._read(others):
+            if answer.refusal is not None:
+                self._raise(refusal)
+            yield answer
+
+    def _raise(self, refusal: HotmartError) -> NoReturn:
+        if isinstance(refusal, HotmartInvalidRequestError):
+            self._explain_age(refusal)
+        raise refusal
 
     def _without_repetition(self, answers: Iterator[Answer]) -> Iterator[Answer]:
         """Give a row once that comes for several values of a filter, because it moved from one to the other."""
@@ -151,17 +162,17 @@ class Listing:
         """Read all that is asked for, of some statuses."""
         requests = [request for status in statuses for request in self._requests(status)]
         by_code = self._query.window is None and self._query.endpoint.dates is not None
-        found: set[int] = set()
+        settled: set[int] = set()
         try:
             for answer in self._pagination.answers(requests):
                 if answer.is_bare:
                     self._check_bare(answer.request)
-                if answer.rows:
-                    found.add(id(answer.request))
+                if answer.rows or answer.refusal is not None:
+                    settled.add(id(answer.request))
                 yield answer
             if by_code:
                 # Without dates Hotmart may look at the last 30 days alone.
-                missed = [request for request in requests if id(request) not in found]
+                missed = [request for request in requests if id(request) not in settled]
                 for request in missed:
                     yield from self._anywhere(request)
         except HotmartInvalidRequestError as error:
@@ -177,7 +188,7 @@ class Listing:
         for window in reversed(windows):
             try:
                 rows = False
-                for answer in self._pagination.answers([replace(request, window=window)]):
+                for answer in self._pagination.answers([replace(request, window=window, may_be_refused=False)]):
                     rows = rows or bool(answer.rows)
                     yield answer
             except HotmartInvalidRequestError as error:

@@ -40,7 +40,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG
 
-from airflow_provider_hotmart.operators.hotmart import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
 
 with DAG("wrong_secret", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args={"retries": 3}):
     HotmartListProductsOperator(task_id="products", hotmart_conn_id="hotmart_wrong")
