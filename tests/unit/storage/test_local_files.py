@@ -314,7 +314,8 @@ def test_killed_at_any_moment_the_file_is_the_old_or_the_new_one_and_the_next_ru
     found = drive(tmp_path / "sales.jsonl", system_of_process, "kill", times=100)
     assert {(start, size) for start, size, _, _ in found} == {('{"old":1}', 10_000), ('{"new":1}', 2_000_000)}
     assert {tuple(after) for _, _, _, after in found} == {("sales.jsonl",)}
-    assert any(left for _, _, left, _ in found) == (system_of_process != "nameless")
+    # Without a name, something is left only where the kill comes between two system calls.
+    assert system_of_process == "nameless" or any(left for _, _, left, _ in found)
 
 
 def test_a_name_that_was_left_behind_is_removed_by_the_next_run_of_the_same_destination_alone(tmp_path: Path) -> None:
