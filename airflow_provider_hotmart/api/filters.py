@@ -13,8 +13,9 @@ from typing import Any
 
 from airflow_provider_hotmart.api.dates import parse_datetime
 from airflow_provider_hotmart.api.endpoints import Endpoint, Filter
-from airflow_provider_hotmart.api.enums import PORTUGUESE, SaleStatus, ranks
+from airflow_provider_hotmart.api.enums import PORTUGUESE, SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
+from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.windows import Window, iso
 
 #: ``transaction_status="ALL"``.

@@ -10,9 +10,9 @@ from itertools import product
 from typing import Any, NoReturn
 
 from airflow_provider_hotmart.api.client import HotmartClient
-from airflow_provider_hotmart.api.enums import ALIASES
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filters import Query, suggestion
+from airflow_provider_hotmart.api.lifecycle import ALIASES
 from airflow_provider_hotmart.api.pagination import Answer, Pagination, Request
 from airflow_provider_hotmart.api.rows import (
     Record,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from airflow_provider_hotmart.api.clock import Clock
-from airflow_provider_hotmart.api.responses import seconds
+from airflow_provider_hotmart.api.headers import seconds
 
 #: Calls a minute, until Hotmart says otherwise. Source: https://developers.hotmart.com/docs/en/start/rate-limit/.
 DOCUMENTED_LIMIT = 500

@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from airflow_provider_hotmart.api import enums
-from airflow_provider_hotmart.api.enums import ALIASES, MOVES, MOVES_BACK, PORTUGUESE, SaleStatus, ranks
+from airflow_provider_hotmart.api.enums import PORTUGUESE, SaleStatus
+from airflow_provider_hotmart.api.lifecycle import ALIASES, MOVES, MOVES_BACK, ranks
 from airflow_provider_hotmart.emulator.account import lives
 
 RANK = {status: number for number, rank in enumerate(ranks()) for status in rank}

@@ -16,7 +16,7 @@ from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoints import PRODUCTS as PRODUCTS_ENDPOINT
-from airflow_provider_hotmart.api.enums import SaleStatus, ranks
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import (
     HotmartInvalidRequestError,
     HotmartNotFoundError,
@@ -25,6 +25,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartStoppedError,
 )
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Quirks
