@@ -87,7 +87,7 @@ def test_parsing_looks_nothing_up_and_warns_of_nothing(airflow: ThrowawayAirflow
     except Exception as error:
         print(type(error).__name__)
     """
-    assert "AirflowNotFoundException" in python(run.home, code, **changes).stdout
+    assert "HotmartConfigError" in python(run.home, code, **changes).stdout
     assert "connection not_defined" in recorded.read_text().splitlines()
 
 
