@@ -324,7 +324,7 @@ def test_a_task_that_succeeds_tells_the_window_that_it_listed(airflow: Throwaway
         run = airflow.run(DAG.format(tasks=tasks), "hopeless", connections={"hotmart_default": connection(hotmart)})
     assert set(run.states().values()) == {"success"}
     window = "[2026-01-01T03:00:00+00:00, 2026-01-02T03:00:00+00:00)"
-    assert f"Listed 0 records of {window} with " in run.output
-    assert f"Wrote 0 records of {window} (" in run.output
-    [(start, end)] = re.findall(r"Listed [1-9]\d* records of \[(.+?), (.+?)\) with ", run.output)
+    assert f"Listed 0 records of {window} with " in run.logs
+    assert f"Wrote 0 records of {window} (" in run.logs
+    [(start, end)] = set(re.findall(r"Listed [1-9]\d* records of \[(.+?), (.+?)\) with ", run.logs))
     assert datetime.fromisoformat(end) - datetime.fromisoformat(start) == timedelta(days=30)
