@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
-    AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
-    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -94,6 +92,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     #: What on_kill ends.
     _working: tuple[Listing | RecordFile | Ledger, ...] = ()
     _killed = False
+    #: What is left of a wait in the triggerer: what to do about its end, when it began, and looks taken before.
+    _resume: Callable[[], None] | None = None
+    _began: float | None = None
+    _polls = 0
 
     def __init__(
         self,
@@ -154,44 +156,37 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         return Watch(self.hotmart_conn_id, filters, self.since, self.lookback, self.report_status_changes)
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
+        """Look once; a deferrable sensor that finds too few waits in the triggerer."""
+        if self._resume is not None:
+            # Here, where the base class knows what an error is to end in.
+            resume, self._resume = self._resume, None
+            resume()
         look = self._try_to_look(context)
+        if look.value is None and self.deferrable:
+            self._defer(look)
         return PokeReturnValue(is_done=look.value is not None, xcom_value=look.value)
 
-    def execute(self, context: Context) -> Any:
-        """
-        Look, and wait until somebody is new.
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after the wait in the triggerer, and end as in the other modes; the base class would do otherwise."""
+        if next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error")).lower():
+            message = f"Nobody new within the timeout of {self.timeout} seconds."
+            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
+        self._resume = partial(super(BaseSensorOperator, self).resume_execution, next_method, next_kwargs, context)
+        # What Airflow wraps it in would complain that execute() is not what Airflow called.
+        return BaseSensorOperator.execute.__wrapped__(self, context)  # type: ignore[attr-defined]
 
-        :return: the XCom described above.
+    def execute_complete(self, context: Context, event: Any, began: float | None = None) -> None:
         """
-        if not self.deferrable:
-            return super().execute(context)
-        with self._ending_like_a_poke():
-            return self._look_or_defer(context, time.time(), polls=1)
-
-    def execute_complete(self, context: Context, event: Any, started: float | None = None) -> Any:
-        """
-        Look again after the trigger saw a change; wait on if nobody is new after all.
+        Take in what the trigger saw, before the sensor looks again.
 
         :param event: what the trigger sent.
-        :param started: when the task began to wait, in seconds since the epoch; ``dag.test()`` forgets it.
+        :param began: when the task began to wait, in seconds since the epoch; ``dag.test()`` forgets it.
         :raises AirflowFailException: when the trigger gave up, or the event is not understood.
         """
         from airflow_provider_hotmart.triggers.sensor import polls_before
 
-        polls = polls_before(event) + 1
-        return self._look_or_defer(context, time.time() if started is None else started, polls)
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after the wait in the triggerer."""
-        with self._ending_like_a_poke():
-            try:
-                return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
-            except AirflowException as error:
-                # Airflow 2 has no error of its own for the timeout.
-                if next_method == "__fail__" and "timeout" in str(error).lower():
-                    raise self._timed_out() from error
-                raise
+        self._polls = polls_before(event)
+        self._began = began
 
     def on_kill(self) -> None:
         """End calls, waits and writing: nothing is published after this. Airflow may call it in a signal handler."""
@@ -199,42 +194,13 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         for one in self._working:
             one.stop()
 
-    @contextmanager
-    def _ending_like_a_poke(self) -> Iterator[None]:
-        """End as the base class does in its other modes; on its own it treats a deferred wait in other ways."""
-        try:
-            yield
-        except AirflowSkipException:
-            raise
-        except (AirflowSensorTimeout, AirflowFailException, AirflowTaskTimeout) as error:
-            if self.soft_fail:
-                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
-            if self.never_fail and not isinstance(error, AirflowSensorTimeout):
-                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
-            raise
-        except Exception as error:
-            if self.never_fail:
-                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
-            raise
-
-    def _timed_out(self) -> AirflowSensorTimeout:
-        return AirflowSensorTimeout(f"Nobody new within the timeout of {self.timeout} seconds.")
-
-    def _look_or_defer(self, context: Context, started: float, polls: int) -> dict[str, Any]:
-        look = self._try_to_look(context)
-        if look.value is None:
-            self._defer(look, started, polls)
-        self.log.info("Success criteria met. Exiting.")
-        return look.value
-
-    def _defer(self, look: Look, started: float, polls: int) -> NoReturn:
+    def _defer(self, look: Look) -> NoReturn:
         """Go on waiting in the triggerer for what is left of the timeout."""
         from airflow_provider_hotmart.triggers.sensor import HotmartNewSalesParticipantsTrigger
         from airflow_provider_hotmart.watching.watch import canonical
 
-        left = self.timeout - (time.time() - started)
-        if left <= 0:
-            raise self._timed_out()
+        now = time.time()
+        began = now if self._began is None else self._began
         self.defer(
             trigger=HotmartNewSalesParticipantsTrigger(
                 seen=look.seen,
@@ -243,13 +209,13 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 poll_interval=self.poke_interval,
                 exponential_backoff=bool(self.exponential_backoff),
                 max_wait=None if self.max_wait is None else self.max_wait.total_seconds(),
-                polls=polls,
+                polls=self._polls + 1,
                 hotmart_conn_id=self.hotmart_conn_id,
                 **{name: canonical(name, getattr(self, name)) for name in self.filters},
             ),
             method_name="execute_complete",
-            kwargs={"started": started},
-            timeout=timedelta(seconds=left),
+            kwargs={"began": began},
+            timeout=timedelta(seconds=max(0.0, began + self.timeout - now)),
         )
 
     def _try_to_look(self, context: Context) -> Look:
@@ -273,6 +239,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     def _look(self, context: Context) -> Look:
         """Look once; when enough are new, write them out, and remember them."""
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
+        from airflow_provider_hotmart.api.rows import json_lines
         from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
         from airflow_provider_hotmart.watching.outcomes import outcomes
@@ -280,40 +247,43 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
         if not isinstance(self.min_new, int) or isinstance(self.min_new, bool) or self.min_new < 1:
             raise HotmartInvalidRequestError(f"min_new is {self.min_new!r}, expected a whole number of at least 1")
-        ti = context["ti"]
-        client = self.hook.get_conn()
-        now = client.clock.time()
+        ti, watch, client = context["ti"], self.watch, self.hook.get_conn()
+        selection = watch.selection(self.select)
         ledger = self._open_ledger(ti)
         file = None if self.destination is None else RecordFile(self.destination, self.destination_conn_id)
-        claim = partial(claim_destination, ti, file) if file else list
-        claim()
+        if file is not None:
+            claim_destination(ti, file)
+        now = client.clock.time()
         memory = ledger.load(now, partial(outcomes, ti))
-        since = self.watch.begin(memory.since, _started(context, now), client.config.timezone)
+        since = watch.begin(memory.since, _started(context, now), client.config.timezone)
         begun = since if self.since == NOW else None
-        window = self.watch.window(now, since)
-        listing = self.watch.listing(client, window)
+        window = watch.window(now, since)
+        listing = watch.listing(client, window)
         self._working = (listing, ledger) if file is None else (listing, ledger, file)
         if self._killed:
             self.on_kill()
-        seen: list[int] = []
-        new: list[int] = []
+        look, new, seen = Look(window.start), [], []
         transactions: dict[str, None] = {}
         with ExitStack() as until_recorded:
-            with suppress(_TooFewError), self._writing(file) as writing:
-                for digest, record in self.watch.participants(listing):
+            with suppress(_TooFewError), nullcontext() if file is None else file.writing() as writer:
+                for digest, record in watch.participants(listing):
                     seen.append(digest)
-                    if digest not in memory.known:
-                        new.append(digest)
-                        transactions[plain(record, "transaction")] = None
-                        writing.write(record)
+                    if digest in memory.known:
+                        continue
+                    new.append(digest)
+                    transactions[plain(record, "transaction")] = None
+                    if writer is not None:
+                        writer.write(json_lines([selection.of(record)]), 1)
                 if len(new) < self.min_new:
                     raise _TooFewError
-                claim()
                 # Before anything is published: what nobody can record must not be seen.
                 reservation = until_recorded.enter_context(ledger.reserve(now))
+                if file is not None:
+                    selection.check()
+                    claim_destination(ti, file)
             self.log.info("%d new of %d in %s", len(new), len(seen), window)
-            warn_of_cost(self.watch, listing.calls, self.poke_interval, client.budget.limit)
-            look = Look(window.start, digest_of_all(seen))
+            warn_of_cost(watch, listing.calls, self.poke_interval, client.budget.limit)
+            look.seen = digest_of_all(seen)
             if len(new) < self.min_new:
                 if memory.since is None and begun is not None:
                     # The next run goes on from here, even if this one meets nobody.
@@ -325,8 +295,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 "transactions": list(transactions)[:MAX_TRANSACTIONS],
                 "since": start,
                 "until": end,
-                "transaction_status": self.watch.statuses,
-                **writing.result(),
+                "transaction_status": watch.statuses,
+                **({} if writer is None else asdict(writer.result)),
             }
             self._check_running()
             if self.do_xcom_push:
@@ -335,21 +305,6 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             reservation.record(new, begun)
         self._check_running()
         return look
-
-    @contextmanager
-    def _writing(self, file: RecordFile | None) -> Iterator[_Writing]:
-        """Write records to the destination, if there is one; it appears when the block ends."""
-        from airflow_provider_hotmart.api.rows import json_lines
-
-        selection = self.watch.selection(self.select)
-        if file is None:
-            yield _Writing(lambda _: None, dict)
-            return
-        with file.writing() as writer:
-            yield _Writing(
-                lambda record: writer.write(json_lines([selection.of(record)]), 1), lambda: asdict(writer.result)
-            )
-            selection.check()
 
     def _open_ledger(self, ti: Any) -> Ledger:
         from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger
@@ -381,12 +336,6 @@ class Look:
     since: int
     seen: str = ""
     value: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class _Writing:
-    write: Callable[[dict[str, Any]], None]
-    result: Callable[[], dict[str, Any]]
 
 
 class _TooFewError(Exception):

@@ -35,6 +35,11 @@ class HotmartNewSalesParticipantsTrigger(BaseTrigger):
     :param filters: the filters of the sensor, several values comma-separated.
     """
 
+    own = (
+        *("seen", "since", "report_status_changes", "poll_interval", "exponential_backoff", "max_wait", "polls"),
+        "hotmart_conn_id",
+    )
+
     def __init__(
         self,
         *,
@@ -63,17 +68,8 @@ class HotmartNewSalesParticipantsTrigger(BaseTrigger):
         """Give the class and its arguments, all of them JSON scalars."""
         return (
             "airflow_provider_hotmart.triggers.sensor.HotmartNewSalesParticipantsTrigger",
-            {
-                "seen": self.seen,
-                "since": self.since,
-                "report_status_changes": self.report_status_changes,
-                "poll_interval": self.poll_interval,
-                "exponential_backoff": self.exponential_backoff,
-                "max_wait": self.max_wait,
-                "polls": self.polls,
-                "hotmart_conn_id": self.hotmart_conn_id,
-                **{name: value for name, value in self.filters.items() if value is not None},
-            },
+            {name: getattr(self, name) for name in self.own}
+            | {name: value for name, value in self.filters.items() if value is not None},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
