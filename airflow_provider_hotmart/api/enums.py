@@ -305,6 +305,16 @@ def ranks() -> tuple[tuple[SaleStatus, ...], ...]:
     )
 
 
+_T = TicketStatus
+#: The statuses of a ticket, in ranks as those of a sale: a ticket moves to a later rank.
+TICKET_RANKS: tuple[tuple[TicketStatus, ...], ...] = (
+    (_T.AVAILABLE,),
+    (_T.RESERVED,),
+    (_T.SOLD, _T.INVITE),
+    (_T.REFUNDED, _T.CHARGEBACK, _T.INVITE_CANCELED),
+    (_T.EXCLUDED,),
+)
+
 #: What people write in Portuguese, in upper case with underscores, and Hotmart's word for it.
 PORTUGUESE = {
     "INICIADO": "STARTED", "INICIADA": "STARTED",
