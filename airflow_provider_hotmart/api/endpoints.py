@@ -646,7 +646,8 @@ CLUB_USERS = Endpoint(
             "progress.completed_percentage:decimal progress.total:integer progress.completed:integer"
         )
     ),
-    filters=(_SUBDOMAIN, Filter("email", personal=True)),
+    # Every Airflow task has an email of its own.
+    filters=(_SUBDOMAIN, Filter("user_email", personal=True, parameter="email")),
     page_size=None,
     takes_select=False,
 )
