@@ -14,7 +14,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
     return {
         "package-name": "airflow-provider-hotmart",
         "name": "Hotmart",
-        "description": "`Hotmart <https://hotmart.com/>`__: products and sales participants.\n",
+        "description": "`Hotmart <https://hotmart.com/>`__: sales, subscriptions, products, clubs, tickets.\n",
         "integrations": [
             {
                 "integration-name": "Hotmart",
@@ -26,8 +26,11 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
             {
                 "integration-name": "Hotmart",
                 "python-modules": [
+                    "airflow_provider_hotmart.operators.club",
+                    "airflow_provider_hotmart.operators.events",
                     "airflow_provider_hotmart.operators.products",
                     "airflow_provider_hotmart.operators.sales",
+                    "airflow_provider_hotmart.operators.subscriptions",
                 ],
             }
         ],

@@ -6,24 +6,29 @@ import ast
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from airflow_provider_hotmart.api.dates import parse_datetime
-from airflow_provider_hotmart.api.endpoints import Endpoint, Filter
-from airflow_provider_hotmart.api.enums import PORTUGUESE, SaleStatus
+from airflow_provider_hotmart.api.endpoints import DateRange, Endpoint, Filter
+from airflow_provider_hotmart.api.enums import PORTUGUESE
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.windows import Window, iso
 
 #: ``transaction_status="ALL"``.
 ALL = "ALL"
-#: What Hotmart lists when no status is named; asked for explicitly.
-DEFAULT_STATUSES = (SaleStatus.APPROVED, SaleStatus.COMPLETE)
 #: Window where no dates are given.
 DEFAULT_WINDOW = timedelta(days=30)
+#: Hotmart opened in 2011: what is asked for by its code may be as old as that.
+FIRST_SALE = 1_293_840_000
+#: What is asked for by its code may lie ahead of this machine's clock, in seconds.
+CLOCK_DIFFERENCE = 86400
+_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: What can stand in a path without leading elsewhere.
+_PATH_PART = re.compile("[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 #: Texts that a template gives which has no value, exactly as rendered: "Null" is a surname.
 _NO_VALUE = frozenset({"None", "nan", "NaT", "<NA>"})
 
@@ -39,7 +44,12 @@ class Query:
     :param statuses: in ranks; each rank is asked for when the one before has been read.
     :param window: of dates; None: the endpoint has none, or sales are named by their code, whatever their date.
     :param window_given: whether both dates were given.
-    :param kept: by key of a record, the values that are kept of it.
+    :param ranges: of dates that are no windows.
+    :param kept: by key of a record, or dot path in a row, the values that are kept of it.
+    :param between: by dot path in a row, the first moment that is kept and the first that is not any more, in epoch
+        milliseconds; None: no end.
+    :param parent: the listing in whose rows values of a filter are found; ``found`` is that filter.
+    :param path: in place of the endpoint's; empty: that one.
     :param unverified: words that Hotmart may know though this package does not: (parameter or key, value, filter).
     :param select: dot paths of the fields to fetch; empty: all.
     :param now: when it was asked, in seconds since the epoch.
@@ -51,15 +61,25 @@ class Query:
     statuses: tuple[tuple[str, ...], ...] = ()
     window: Window | None = None
     window_given: bool = True
+    ranges: tuple[tuple[DateRange, Window], ...] = ()
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    between: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     unverified: tuple[tuple[str, str, str], ...] = ()
     select: tuple[str, ...] = ()
     now: float = 0.0
+    parent: Query | None = None
+    found: Filter | None = None
+    path: str = ""
 
     @property
     def all_statuses(self) -> tuple[str, ...]:
         """The statuses that are asked for, in the order of a sale's life."""
         return tuple(status for rank in self.statuses for status in rank)
+
+    def values(self, one: Filter) -> tuple[str, ...]:
+        """The values that are asked for of a filter that may have several."""
+        kept = sorted(self.kept.get(one.selects, ()))
+        return self.fan_out.get(one.sent_as) or tuple(kept) or tuple(filter(None, [self.params.get(one.sent_as)]))
 
     @property
     def is_personal(self) -> bool:
@@ -82,77 +102,151 @@ def build_query(endpoint: Endpoint, *, now: float, timezone: str = "UTC", **argu
     if unknown:
         raise TypeError(f"{endpoint.name} has no filter {', '.join(sorted(unknown))}")
     given = {name: value for name, value in arguments.items() if value is not None}
-    params: dict[str, str] = {}
-    fan_out: dict[str, tuple[str, ...]] = {}
-    kept: dict[str, frozenset[str]] = {}
-    unverified: list[tuple[str, str, str]] = []
-    statuses: tuple[str, ...] = ()
+    asked = _Asked()
     for one in endpoint.filters:
-        if one.name not in given:
-            continue
-        values = parse_filter(one, given[one.name], extra=(ALL,) if one.name == endpoint.status else ())
-        if one.words is not None and one.is_open:
-            known = {str(word) for word in one.words}
-            key = one.sent_as or one.selects
-            unverified += [(key, value, one.name) for value in values if value not in known]
-        if one.name == endpoint.status:
-            statuses = values
-        elif not one.sent_as:
-            kept[one.selects] = frozenset(values)
-        elif one.several:
-            fan_out[one.sent_as] = values
-        else:
-            params[one.sent_as] = values[0]
-    by_code = "transaction" in fan_out
-    if endpoint.status and not statuses and not by_code:
-        statuses = tuple(str(status) for status in DEFAULT_STATUSES)
+        if one.name in given:
+            asked.add(one, given[one.name], timezone, is_status=one.name == endpoint.status)
+        elif one.required:
+            raise HotmartInvalidRequestError(f"{one.name} is missing, and Hotmart cannot be asked for it: give it")
+        elif one.defaults:
+            asked.fan_out[one.sent_as] = one.defaults
+    any_date = any(one.any_date and one.name in given for one in endpoint.filters)
+    if endpoint.status and not asked.statuses and not any_date:
+        asked.statuses = endpoint.default_statuses
     window, window_given = None, True
     if endpoint.dates:
-        names = tuple(name for name, _ in endpoint.dates)
-        bounds = [given.get(name) for name in names]
-        if not by_code or bounds != [None, None]:
-            window, window_given = _window(bounds, names, now, timezone)
+        start, end = (name for name, _ in endpoint.dates)
+        if not any_date or not given.keys().isdisjoint((start, end)):
+            window, window_given = _window(start, end, given, now, timezone)
+    ranges = _ranges(endpoint, given, now, timezone)
+    if endpoint.ranges and not ranges:
+        # What is named by its code may be of any date, and Hotmart may look at the last 30 days alone.
+        everything = Window(FIRST_SALE, math.ceil(now) + CLOCK_DIFFERENCE)
+        (start, _), (end, _) = endpoint.ranges[0].start, endpoint.ranges[0].end
+        ranges = [(endpoint.ranges[0], everything if any_date else _window(start, end, {}, now, timezone)[0])]
+        window_given = any_date
+    for pair, span in ranges:
+        asked.add_range(pair, span)
+    found = next((one for one in endpoint.filters if one.found_by and one.name not in given), None)
+    parent = None if found is None else _parent(found, given, asked, now, timezone)
     return Query(
         endpoint,
-        params,
-        fan_out,
-        _in_ranks(statuses),
+        asked.params,
+        asked.fan_out,
+        _in_ranks(endpoint, asked.statuses),
         window,
         window_given,
-        kept,
-        tuple(unverified),
+        tuple(ranges),
+        asked.kept,
+        asked.between,
+        tuple(asked.unverified),
         parse_texts(given["select"], "select") if "select" in given else (),
         now,
+        parent,
+        found,
+        asked.path,
     )
 
 
-def _in_ranks(statuses: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+@dataclass
+class _Asked:
+    """What is asked for, filter by filter; as in a query."""
+
+    path: str = ""
+    params: dict[str, str] = field(default_factory=dict)
+    fan_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    between: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    unverified: list[tuple[str, str, str]] = field(default_factory=list)
+    statuses: tuple[str, ...] = ()
+
+    def add(self, one: Filter, value: Any, timezone: str, *, is_status: bool) -> None:
+        """Read one filter."""
+        self.path = one.path or self.path
+        if one.kind == "moment":
+            since = parse_datetime(value, one.name, timezone) * 1000
+            self.params[one.sent_as] = str(since - 1)  # whether Hotmart counts the moment in is unknown
+            self.between[one.selects] = (since, None)
+            return
+        values = parse_filter(one, value, extra=(ALL,) if is_status else ())
+        if one.words is not None and one.is_open:
+            known = {str(word) for word in one.words}
+            key = one.sent_as or one.selects
+            self.unverified += [(key, text, one.name) for text in values if text not in known]
+        if is_status:
+            self.statuses = values
+        elif not one.sent_as or (one.selects and len(values) > 1):
+            self.kept[one.selects] = frozenset(values)
+        elif one.several:
+            self.fan_out[one.sent_as] = values
+        else:
+            self.params[one.sent_as] = values[0]
+
+    def add_range(self, pair: DateRange, span: Window) -> None:
+        """Filter by a pair of dates: send exactly those that Hotmart filters by, and no other."""
+        start, end = span.bounds()
+        self.params[pair.start[1]] = start
+        if pair.end[1]:
+            self.params[pair.end[1]] = end
+        if pair.column:
+            self.between[pair.column] = (span.start * 1000, span.end * 1000)
+
+
+def _parent(found: Filter, given: Mapping[str, Any], asked: _Asked, now: float, timezone: str) -> Query | None:
+    """Ask another endpoint for the values of a filter; what both take is asked of that one alone."""
+    if found.found_by is None:
+        return None
+    for name in found.found_by.along:
+        asked.fan_out.pop(name, None)
+    where = {name: given[name] for name in found.found_by.along if name in given} | dict(found.found_by.where)
+    return build_query(found.found_by.endpoint, now=now, timezone=timezone, **where)
+
+
+def _ranges(endpoint: Endpoint, given: Mapping[str, Any], now: float, timezone: str) -> list[tuple[DateRange, Window]]:
+    """Read the pairs of dates of which one is given."""
+    return [
+        (pair, _window(pair.start[0], pair.end[0], given, now, timezone, ahead=pair.ahead)[0])
+        for pair in endpoint.ranges
+        if not given.keys().isdisjoint((pair.start[0], pair.end[0]))
+    ]
+
+
+def _in_ranks(endpoint: Endpoint, statuses: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     wanted = set(statuses)
     every = ALL in wanted
-    found = [tuple(str(status) for status in rank if every or status in wanted) for rank in ranks()]
+    found = [tuple(str(status) for status in rank if every or status in wanted) for rank in endpoint.ranks]
     return tuple(rank for rank in found if rank)
 
 
-def _window(bounds: list[Any], names: tuple[str, ...], now: float, timezone: str) -> tuple[Window, bool]:
+def _window(
+    start_name: str, end_name: str, given: Mapping[str, Any], now: float, timezone: str, *, ahead: bool = False
+) -> tuple[Window, bool]:
     """
-    Read the two dates of a listing.
+    Read two dates.
 
+    :param given: the arguments by name.
+    :param ahead: whether a window with one end only looks forward from now.
     :return: the window, and whether both of its ends were given.
     """
-    given = [bound is not None for bound in bounds]
-    end = parse_datetime(bounds[1], names[1], timezone) if given[1] else math.ceil(now)
-    start = parse_datetime(bounds[0], names[0], timezone) if given[0] else end - int(DEFAULT_WINDOW.total_seconds())
+    bounds = {name: parse_datetime(given[name], name, timezone) for name in (start_name, end_name) if name in given}
+    length = int(DEFAULT_WINDOW.total_seconds())
+    if ahead:
+        start = bounds.get(start_name, math.floor(now))
+        end = bounds.get(end_name, start + length)
+    else:
+        end = bounds.get(end_name, math.ceil(now))
+        start = bounds.get(start_name, end - length)
     if start == end:
         raise HotmartInvalidRequestError(
-            f"{names[0]} and {names[1]} are the same moment, {iso(start)}, so the window is empty: give an end after "
+            f"{start_name} and {end_name} are the same moment, {iso(start)}, so the window is empty: give an end after "
             "the start (since Airflow 3 a cron schedule has data_interval_start equal to data_interval_end: compute "
             "the window from the day of the run, or schedule with CronDataIntervalTimetable)"
         )
     if start > end:
         raise HotmartInvalidRequestError(
-            f"{names[0]} {iso(start)} is after {names[1]} {iso(end)}: give an end after the start"
+            f"{start_name} {iso(start)} is after {end_name} {iso(end)}: give an end after the start"
         )
-    return Window(start, end), all(given)
+    return Window(start, end), len(bounds) == 2
 
 
 def parse_filter(one: Filter, value: Any, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -164,10 +258,15 @@ def parse_filter(one: Filter, value: Any, extra: tuple[str, ...] = ()) -> tuple[
     """
     if one.kind == "id":
         values = _ids(value, one.name)
+    elif one.kind == "boolean":
+        values = _booleans(value, one.name)
     elif one.several or one.kind == "word":
-        values = parse_texts(value, one.name, split=not one.personal)
+        values = parse_texts(value, one.name, split=not one.personal and one.kind != "name")
     else:
         values = (_text(value, one),)
+    if one.kind == "uuid" or one.in_path:
+        for text in values:
+            _check_path_part(text, one)
     if one.words is not None:
         values = tuple(dict.fromkeys(_word(text, one, extra) for text in values))
     if not one.several and len(values) > 1:
@@ -251,6 +350,26 @@ def _ids(value: Any, name: str) -> tuple[str, ...]:
         if isinstance(one, (bool, float)) or not (text.isascii() and text.isdigit()):
             raise HotmartInvalidRequestError(f"{name} is {one!r}, expected a whole number such as 4060000")
     return tuple(dict.fromkeys(str(int(str(one).strip())) for one in values))
+
+
+def _booleans(value: Any, name: str) -> tuple[str, ...]:
+    values = [str(one).strip().lower() for one in _several(value, name)]
+    for one in values:
+        if one not in ("true", "false"):
+            raise HotmartInvalidRequestError(f"{name} is {one!r}, expected True or False")
+    return tuple(dict.fromkeys(values))
+
+
+def _check_path_part(text: str, one: Filter) -> None:
+    """Refuse what Hotmart would answer in its own ways, and what would lead to another path."""
+    if one.kind == "uuid" and not _UUID.fullmatch(text):
+        what = "a numeric ID" if text.isdigit() else "no ucode"
+        raise HotmartInvalidRequestError(
+            f"{one.name} {text!r} is {what}: give the product's ucode, such as "
+            "'0e1b9e0c-0000-4000-8000-000000000000'; HotmartListProductsOperator lists it"
+        )
+    if not _PATH_PART.fullmatch(text):
+        raise HotmartInvalidRequestError(f"{one.name} {text!r} is no code of Hotmart's: give letters and digits")
 
 
 def _word(text: str, one: Filter, extra: tuple[str, ...]) -> str:

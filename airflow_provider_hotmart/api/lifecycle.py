@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_hotmart.api.enums import SaleStatus
+from airflow_provider_hotmart.api.enums import SaleStatus, TicketStatus
 
 _S = SaleStatus
 #: An old and a new name of one state of a sale; the service may know only one of them.
@@ -51,3 +51,14 @@ def ranks() -> tuple[tuple[SaleStatus, ...], ...]:
     return tuple(
         tuple(status for status in SaleStatus if found[status] == rank) for rank in range(max(found.values()) + 1)
     )
+
+
+_T = TicketStatus
+#: The statuses of a ticket, in ranks as those of a sale: a ticket moves to a later rank.
+TICKET_RANKS: tuple[tuple[TicketStatus, ...], ...] = (
+    (_T.AVAILABLE,),
+    (_T.RESERVED,),
+    (_T.SOLD, _T.INVITE),
+    (_T.REFUNDED, _T.CHARGEBACK, _T.INVITE_CANCELED),
+    (_T.EXCLUDED,),
+)

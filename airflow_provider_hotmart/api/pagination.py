@@ -7,15 +7,20 @@ import tempfile
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import IO
+from typing import IO, Any
 
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import Call, Session
 from airflow_provider_hotmart.api.endpoints import Endpoint
-from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.errors import (
+    HotmartError,
+    HotmartInvalidRequestError,
+    HotmartNotFoundError,
+    HotmartResponseError,
+)
 from airflow_provider_hotmart.api.responses import Page
 from airflow_provider_hotmart.api.rows import identity
 from airflow_provider_hotmart.api.windows import Window, parts_for
@@ -43,6 +48,8 @@ class Request:
     :param window: of dates; None: without.
     :param status: the status that is asked for; None: any.
     :param may_be_refused: whether a 400 that says that a value is invalid is an answer like others.
+    :param may_be_missing: whether a 404 is.
+    :param stamp: what records say of what was asked for.
     """
 
     path: str
@@ -50,6 +57,8 @@ class Request:
     window: Window | None = None
     status: str | None = None
     may_be_refused: bool = False
+    may_be_missing: bool = False
+    stamp: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,8 @@ class Pagination:
                     _log.info("The window %s is too wide for Hotmart, splitting it", window)
                     todo.extendleft(reversed(_parts(request, window, 2)))
                     continue
-                if not (request.may_be_refused and _refuses_a_value(error)):
+                refused = request.may_be_refused and _refuses_a_value(error)
+                if not refused and not (request.may_be_missing and isinstance(error, HotmartNotFoundError)):
                     raise
                 yield Answer(request, [], refusal=error)
                 continue
@@ -119,7 +129,9 @@ class Pagination:
                     yield Answer(request, rows)
 
     def _call(self, request: Request, token: str | None = None) -> Call:
-        params = {**request.params, "max_results": str(self._endpoint.page_size)}
+        params = dict(request.params)
+        if self._endpoint.page_size is not None:
+            params["max_results"] = str(self._endpoint.page_size)
         if request.window is not None and self._endpoint.dates:
             (_, start), (_, end) = self._endpoint.dates
             params[start], params[end] = request.window.bounds()

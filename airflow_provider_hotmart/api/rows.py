@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -15,6 +16,9 @@ from airflow_provider_hotmart.api.filters import Query
 
 #: A row as Hotmart wrote it, or a dictionary whose values are either such raw JSON or decoded.
 Record = Raw | dict[str, Any]
+
+#: Moments below are in seconds: Hotmart documents seconds and sends milliseconds.
+_FIRST_MILLISECOND = 100_000_000_000
 
 _decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, Raw]]).decode
@@ -40,25 +44,31 @@ class RecordReader:
         #: Values that were met of each key that is filtered here.
         self.met: set[tuple[str, str]] = set()
 
-    def read(self, rows: Sequence[Raw], status: str | None) -> list[Record]:
+    def read(self, rows: Sequence[Raw], status: str | None, stamp: Mapping[str, Any] | None = None) -> list[Record]:
         """
         Make the records of some rows.
 
         :param status: that was asked for; None: any.
+        :param stamp: what else was asked for and records say.
         :raises HotmartResponseError: when a row has not the documented form.
         """
-        if self._query.select:
-            return [record for row in rows for record in self._selected(decode(row), status)]
-        if self._list is None and self._query.endpoint.status_key is None:
+        stamp = stamp or {}
+        query = self._query
+        if self._list is None and (query.kept or query.between):
+            rows = [row for row in rows if self._is_kept(decode(row))]
+        if query.select:
+            return [record for row in rows for record in self._selected(decode(row), status, stamp)]
+        key = query.endpoint.status_key
+        if self._list is None and key is None and not stamp:
             return list(rows)
         records: list[Record] = []
-        key = self._query.endpoint.status_key
         shown = Raw(b"null" if status is None else f'"{status}"'.encode())
         for row in rows:
             content = _fields(row)
             own: dict[str, Any] = {"transaction": content.pop("transaction")} if "transaction" in content else {}
             if key is not None:
                 own[key] = shown
+            own |= {name: value for name, value in stamp.items() if name not in content}
             if self._list is None:
                 records.append({**own, **content})
                 continue
@@ -96,32 +106,39 @@ class RecordReader:
             )
         return found
 
-    def _is_kept(self, element: dict[str, Any]) -> bool:
-        for key, values in self._query.kept.items():
-            value = element.get(key)
-            text = decode(value) if isinstance(value, Raw) else value
+    def _is_kept(self, content: dict[str, Any]) -> bool:
+        """Whether a row, or an element of the list in one, fulfils the filters that are applied here."""
+        for path, values in self._query.kept.items():
+            text = _at(content, path.split("."))
             if isinstance(text, str):
-                self.met.add((key, text))
+                self.met.add((path, text))
             if text not in values:
                 return False
+        for path, (start, end) in self._query.between.items():
+            moment = _at(content, path.split("."))
+            if isinstance(moment, (int, float)):
+                milliseconds = moment if moment >= _FIRST_MILLISECOND else moment * 1000
+                if milliseconds < start or (end is not None and milliseconds >= end):
+                    return False
         return True
 
-    def _selected(self, row: dict[str, Any], status: str | None) -> Iterable[Record]:
-        """Reduce a row to what was selected, and the status."""
+    def _selected(self, row: dict[str, Any], status: str | None, stamp: Mapping[str, Any]) -> Iterable[Record]:
+        """Reduce a row to what was selected, the status, and what else was asked for."""
         query = self._query
         for path in query.select:
             if path not in self.matched and _has(row, path.split(".")):
                 self.matched.add(path)
         own = keep(row, query.select)
         key = query.endpoint.status_key
+        asked = {**({} if key is None else {key: status}), **stamp}
         if self._list is None:
-            yield own if key is None else {**own, key: status}
+            yield {**asked, **own} if stamp else {**own, **asked}
             return
         everything = self._elements(row)
         kept = own.pop(self._list, None) or [{}] * len(everything)
         for element, part in zip(everything, kept, strict=True):
             if self._is_kept(element):
-                yield {**own, **({} if key is None else {key: status}), **part}
+                yield {**own, **asked, **part}
 
 
 def refuse_select(query: Query, path: str) -> None:
@@ -195,6 +212,24 @@ def identity(endpoint: Endpoint, row: Raw) -> Hashable:
     return tuple(values) if values else bytes(row)
 
 
+def added_up(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
+    """Make one row of the parts of it: its numbers are added up, without the errors of binary fractions."""
+    if len(rows) == 1:
+        return rows[0]
+    total = decode(rows[0])
+    for path in endpoint.sums:
+        *parents, name = path.split(".")
+        values = [_at(decode(row), path.split(".")) for row in rows]
+        target = total
+        for parent in parents:
+            target = target.get(parent) if isinstance(target, dict) else None
+        numbers = [value for value in values if isinstance(value, (int, float))]
+        if isinstance(target, dict) and numbers:
+            summed = sum((Decimal(str(number)) for number in numbers), Decimal())
+            target[name] = int(summed) if all(isinstance(number, int) for number in numbers) else float(summed)
+    return Raw(_encoder.encode(total))
+
+
 def json_lines(records: Sequence[Record]) -> bytes:
     """Write records as JSON Lines: UTF-8, one per line."""
     try:
@@ -236,6 +271,8 @@ def _fields(row: Raw) -> dict[str, Any]:
 def _at(value: Any, names: Sequence[str]) -> Any:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, Raw):
+            value = decode(value)
     return None if isinstance(value, (dict, list)) else value
 
 

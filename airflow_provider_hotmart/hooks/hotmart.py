@@ -12,7 +12,28 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS, Endpoint
+from airflow_provider_hotmart.api.endpoints import (
+    CLUB_LESSONS,
+    CLUB_MODULES,
+    CLUB_PAGES,
+    CLUB_USERS,
+    EVENT_TICKETS,
+    EVENTS,
+    PRODUCT_COUPONS,
+    PRODUCT_OFFERS,
+    PRODUCT_PLANS,
+    PRODUCTS,
+    SALES,
+    SALES_COMMISSIONS,
+    SALES_PARTICIPANTS,
+    SALES_PRICE_DETAILS,
+    SALES_SUMMARY,
+    SUBSCRIBER_PURCHASES,
+    SUBSCRIPTION_SUMMARIES,
+    SUBSCRIPTION_TRANSACTIONS,
+    SUBSCRIPTIONS,
+    Endpoint,
+)
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartConfigError,
@@ -213,6 +234,159 @@ class HotmartHook(BaseHook):
             roles=roles,
             select=select,
         )
+
+    def iter_product_offers(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the offers of products, each with its ``product_ucode``.
+
+        :param filters: those of :class:`.HotmartListProductOffersOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(PRODUCT_OFFERS, **filters)
+
+    def iter_product_plans(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the plans of subscriptions, each with its ``product_ucode``.
+
+        :param filters: those of :class:`.HotmartListProductPlansOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(PRODUCT_PLANS, **filters)
+
+    def iter_product_coupons(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the coupons of products, each with its ``product_id``.
+
+        :param filters: those of :class:`.HotmartListProductCouponsOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(PRODUCT_COUPONS, **filters)
+
+    def iter_sales(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the account's sales, in Hotmart's own words.
+
+        :param filters: those of :class:`.HotmartListSalesOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SALES, **filters)
+
+    def iter_sales_commissions(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield who earns how much by the account's sales: one record per sale and receiver.
+
+        :param filters: those of :class:`.HotmartListSalesCommissionsOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SALES_COMMISSIONS, **filters)
+
+    def iter_sales_price_details(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield what the prices of the account's sales are made of.
+
+        :param filters: those of :class:`.HotmartListSalesPriceDetailsOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SALES_PRICE_DETAILS, **filters)
+
+    def iter_sales_summary(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the number of sales and the commissions of the account, by currency.
+
+        :param filters: those of :class:`.HotmartListSalesSummaryOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SALES_SUMMARY, **filters)
+
+    def iter_subscriptions(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the account's subscriptions.
+
+        :param filters: those of :class:`.HotmartListSubscriptionsOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SUBSCRIPTIONS, **filters)
+
+    def iter_subscription_summaries(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield how far the account's subscriptions have come.
+
+        :param filters: those of :class:`.HotmartListSubscriptionSummariesOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SUBSCRIPTION_SUMMARIES, **filters)
+
+    def iter_subscription_transactions(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the charges of the account's subscriptions: one record per transaction and currency.
+
+        :param filters: those of :class:`.HotmartListSubscriptionTransactionsOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SUBSCRIPTION_TRANSACTIONS, **filters)
+
+    def iter_subscriber_purchases(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the attempts to charge subscribers, each with its ``subscriber_code``.
+
+        :param filters: those of :class:`.HotmartListSubscriberPurchasesOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(SUBSCRIBER_PURCHASES, **filters)
+
+    def iter_club_modules(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the modules of members' areas, each with its ``subdomain``.
+
+        :param filters: those of :class:`.HotmartListClubModulesOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(CLUB_MODULES, **filters)
+
+    def iter_club_pages(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the pages of modules, each with its ``module_id``.
+
+        :param filters: those of :class:`.HotmartListClubPagesOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(CLUB_PAGES, **filters)
+
+    def iter_club_users(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the users of members' areas, each with its ``subdomain``.
+
+        :param filters: those of :class:`.HotmartListClubUsersOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(CLUB_USERS, **filters)
+
+    def iter_club_lessons(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the lessons of users, each with its ``subdomain`` and ``user_id``.
+
+        :param filters: those of :class:`.HotmartListClubLessonsOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(CLUB_LESSONS, **filters)
+
+    def iter_events(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield when events begin and end, and their lots.
+
+        :param filters: those of :class:`.HotmartGetEventOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(EVENTS, **filters)
+
+    def iter_event_tickets(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the tickets of events, each with its ``event_id``.
+
+        :param filters: those of :class:`.HotmartListEventTicketsOperator`.
+        :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
+        """
+        return self._iterate(EVENT_TICKETS, **filters)
 
     def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
         client = self._client

@@ -25,7 +25,8 @@ class HotmartListOperator(BaseOperator):
     """
     List what an endpoint has, into XCom or a file. The base of the operators for each endpoint.
 
-    :param filters: of the endpoint, by the names of its row in the table (templated).
+    :param filters: of the endpoint, by the names of its row in the table (templated); others are left alone, so
+        that an operator passes its ``locals()``.
     :param hotmart_conn_id: the connection of type ``hotmart`` (templated).
     :param destination: URL of the file to write, any that ``ObjectStoragePath`` takes, ending in ``.jsonl`` or
         ``.jsonl.gz`` (templated).
@@ -62,8 +63,8 @@ class HotmartListOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in filters.items():
-            setattr(self, name, value)
+        for name in self.endpoint.arguments:
+            setattr(self, name, filters[name])
         self.hotmart_conn_id = hotmart_conn_id
         self.destination = destination
         self.destination_conn_id = destination_conn_id
@@ -175,9 +176,11 @@ class HotmartListOperator(BaseOperator):
         if self.endpoint.dates:
             bounds = (None, None) if query.window is None else query.window.isoformat()
             asked["start_date"], asked["end_date"] = bounds
+        for pair, span in query.ranges:
+            asked[pair.start[0]], asked[pair.end[0]] = span.isoformat()
         for one in self.endpoint.filters:
             if one.words is not None and one.several and one.sent_as:
-                values = query.all_statuses if one.name == self.endpoint.status else query.fan_out.get(one.sent_as, ())
+                values = query.all_statuses if one.name == self.endpoint.status else query.values(one)
                 asked[one.name] = list(values) or None
         return asked
 

@@ -43,7 +43,10 @@ def test_the_status_that_is_asked_for_in_order_is_a_filter_with_words(endpoint: 
 
 @every_endpoint
 def test_kinds_of_filters_and_types_of_columns_are_the_ones_that_are_explained(endpoint: Endpoint) -> None:
-    assert {one.kind for one in endpoint.filters} <= {"text", "id", "word"}
+    assert {one.kind for one in endpoint.filters} <= {
+        "text", "name", "id", "uuid", "boolean", "moment", "word",
+    }  # fmt: skip
+
     assert all((one.kind == "word") == (one.words is not None) for one in endpoint.filters)
     assert {column.type for column in endpoint.columns} <= {
         "text", "integer", "decimal", "boolean", "moment", "json",

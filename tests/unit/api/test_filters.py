@@ -12,7 +12,7 @@ from airflow_provider_hotmart.api.dates import parse_datetime
 from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.filters import DEFAULT_STATUSES, DEFAULT_WINDOW, Query, build_query, suggestion
+from airflow_provider_hotmart.api.filters import DEFAULT_WINDOW, Query, build_query, suggestion
 from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.windows import Window
 
@@ -50,7 +50,7 @@ def refusal(**filters: Any) -> str:
 
 def test_nothing_given_means_what_hotmart_means_by_it_said_explicitly() -> None:
     query = participants()
-    assert query.all_statuses == DEFAULT_STATUSES == (SaleStatus.APPROVED, SaleStatus.COMPLETE)
+    assert query.all_statuses == (SaleStatus.APPROVED, SaleStatus.COMPLETE)
     assert query.window == Window(math.ceil(NOW) - 30 * DAY, math.ceil(NOW))
     assert timedelta(days=30) == DEFAULT_WINDOW
     assert not query.window_given
