@@ -236,7 +236,7 @@ def test_json_looks_like_the_real_thing(block: Block, real: Mapping[str, Any]) -
 def test_a_compose_file_connects_airflow_with_the_emulator_in_it(block: Block) -> None:
     services = yaml.safe_load(block.text)["services"]
     command = services.pop("hotmart")["command"]
-    options, _ = parser().parse_known_args(command.partition(".emulator ")[2].rstrip('"').split())
+    options = parser().parse_args(command.partition(".emulator ")[2].rstrip('"').split())
     assert services.keys() == {
         f"airflow-{name}" for name in ("apiserver", "dag-processor", "scheduler", "triggerer", "worker")
     }
@@ -247,3 +247,4 @@ def test_a_compose_file_connects_airflow_with_the_emulator_in_it(block: Block) -
         usual = parser().parse_args([])
         assert (fields["login"], fields["password"]) == (usual.client_id, usual.client_secret)
         assert fields["host"] == f"http://hotmart:{options.port}"
+        assert options.host == "0.0.0.0"
