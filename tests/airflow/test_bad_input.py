@@ -308,7 +308,7 @@ def test_the_log_of_a_failed_task_tells_once_what_to_do(airflow: ThrowawayAirflo
     assert run.states() == {"wrong_secret": "failed", "passing": "failed"}
     for task, told in {
         "wrong_secret": "Hotmart does not accept the Client ID and Client Secret: copy both again",
-        "passing": "No connection to 127.0.0.1: check the network and try again",
+        "passing": "Connection to 127.0.0.1:9 refused: check the network and try again",
     }.items():
         [log] = [path for path in run.task_logs if path.parent.name == task]
         lines = [line for line in log.read_text(encoding="utf-8").splitlines() if told in line]

@@ -118,6 +118,8 @@ def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path:
         "airflow_provider_hotmart.api",
         "airflow_provider_hotmart.api.endpoints",
         "airflow_provider_hotmart.api.enums",
+        "airflow_provider_hotmart.api.lifecycle",
+        "airflow_provider_hotmart.failing",
         "airflow_provider_hotmart.operators",
         "airflow_provider_hotmart.operators.base",
         "airflow_provider_hotmart.operators.products",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: The quick ones, and what their tables begin with.
 PARTS = {
     "cost": "Processor and memory: 1,000 sales",
-    "waste": "Calls: 5,000 sales",
+    "waste": "Calls: a year of sales",
     "parsing": "DAG files",
     "ledger": "Ledger: a file of 2,000 participants",
     "polling": "Polling",
