@@ -87,6 +87,8 @@ def airflow3(
     hotmart: HotmartEmulator, stalled: HotmartEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Components]:
     home = tmp_path_factory.mktemp("components")
+    for bucket in ("sensor", "watcher"):
+        (home / "shelf" / bucket).mkdir(parents=True)
     example = (ROOT / "dags_examples" / f"{EXAMPLE}.py").read_text(encoding="utf-8")
     faster, changes = re.subn(r"poll_interval=300\b", f"poll_interval={INTERVAL}", example)
     assert changes == 1
