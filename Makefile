@@ -145,7 +145,7 @@ format: $(READY) ## let ruff fix and format the code
 	$(BIN)/ruff format .
 
 .PHONY: demo
-demo: $(READY) ## run an example DAG in Airflow against a local Hotmart, in under two minutes
+demo: $(READY) ## run two example DAGs in Airflow against a local Hotmart, in under two minutes
 	$(BIN)/python scripts/demo.py
 
 .PHONY: bench

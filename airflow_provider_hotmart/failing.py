@@ -1,9 +1,10 @@
-"""Which errors end a task for good."""
+"""What ends a task for good."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -13,15 +14,35 @@ def fail_without_retry() -> Iterator[None]:
     """
     Fail the task without retries on an error of this package that repeating the task cannot heal.
 
-    :raises AirflowFailException: in place of an error that says that it is permanent.
+    :raises AirflowFailException: in place of an error that says that it is permanent. The text begins with cause and
+        remedy, because a list of logs shows no more than its first words; the name of the error ends it.
     """
     try:
         yield
     except Exception as error:
         if not getattr(error, "permanent", False):
             raise
-        failure = AirflowFailException(f"{type(error).__name__}: {error}")
-    else:
-        return
-    # Outside the handler: the text says all there is to say, and nothing else is chained to it.
-    raise failure
+        # The text says all there is to say: a log that shows what it came from shows it twice.
+        raise AirflowFailException(f"{error} ({type(error).__name__})") from None
+
+
+def given(task: Any) -> list[str]:
+    """
+    Tell which templated arguments are written in the DAG.
+
+    :param task: an operator or sensor that has just been made.
+    """
+    return [name for name in task.template_fields if getattr(task, name) is not None]
+
+
+def check_rendered(task: Any, given: Iterable[str]) -> None:
+    """
+    Refuse what is written in the DAG and renders to None: it must not select everything.
+
+    :param task: an operator or sensor.
+    :param given: the arguments that are written in the DAG.
+    :raises AirflowFailException: naming the argument.
+    """
+    for name in given:
+        if getattr(task, name) is None:
+            raise AirflowFailException(f"{name} is written in the DAG and renders to None: correct its template")

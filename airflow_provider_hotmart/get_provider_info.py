@@ -37,13 +37,16 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
         "sensors": [
             {
                 "integration-name": "Hotmart",
-                "python-modules": ["airflow_provider_hotmart.sensors.hotmart"],
+                "python-modules": ["airflow_provider_hotmart.sensors.sales"],
             }
         ],
         "triggers": [
             {
                 "integration-name": "Hotmart",
-                "python-modules": ["airflow_provider_hotmart.triggers.hotmart"],
+                "python-modules": [
+                    "airflow_provider_hotmart.triggers.event",
+                    "airflow_provider_hotmart.triggers.sensor",
+                ],
             }
         ],
         "hooks": [

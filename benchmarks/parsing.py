@@ -9,7 +9,7 @@ from benchmarks.harness import Check, Findings, Options, Run, Table, alternately
 OPERATORS = "this provider's operators"
 SIDES = {
     OPERATORS: ["airflow_provider_hotmart.operators.products", "airflow_provider_hotmart.operators.sales"],
-    "… and its sensor": ["airflow_provider_hotmart.operators.sales", "airflow_provider_hotmart.sensors.hotmart"],
+    "… and its sensor": ["airflow_provider_hotmart.operators.sales", "airflow_provider_hotmart.sensors.sales"],
     "HTTP provider's operator": ["airflow.providers.http.operators.http"],
     "Airbyte provider's operator": ["airflow.providers.airbyte.operators.airbyte"],
 }

@@ -270,7 +270,7 @@ def poll(job: Job) -> Work:
 
     from airflow_provider_hotmart.api.client import HotmartClient
     from airflow_provider_hotmart.api.config import HotmartConfig
-    from airflow_provider_hotmart.watch import Watch
+    from airflow_provider_hotmart.watching.watch import Watch
 
     config = HotmartConfig(job["client_id"], job["client_secret"], base_url=job["url"], token_url=job["token_url"])
     client = HotmartClient(config)
@@ -279,7 +279,7 @@ def poll(job: Job) -> Work:
 
     def work() -> dict[str, Any]:
         window = watch.window(time.time(), None)
-        return {"participants": sum(1 for _ in watch.look(client, window))}
+        return {"participants": sum(1 for _ in watch.participants(watch.listing(client, window)))}
 
     return work
 

@@ -14,9 +14,10 @@ from airflow.executors.workloads import RunTrigger, TaskInstanceDTO
 from airflow.jobs.triggerer_job_runner import TriggerRunner, messages
 from airflow.models.trigger import Trigger
 
-import airflow_provider_hotmart.triggers.hotmart  # noqa: F401 - as in a triggerer that has been running for a while
+import airflow_provider_hotmart.triggers.event
+import airflow_provider_hotmart.triggers.sensor  # noqa: F401 - as in a triggerer that has been running for a while
 
-PACKAGE = "airflow_provider_hotmart.triggers.hotmart"
+PACKAGE = "airflow_provider_hotmart.triggers"
 #: Seconds between two looks at how late the event loop is.
 PROBE = 0.01
 
@@ -25,7 +26,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """
     Make the triggers as Airflow stores them.
 
-    :param job: ``trigger``, the name of the class; ``triggers``, the path of a file with the arguments of each;
+    :param job: ``trigger``, module and name of the class; ``triggers``, the path of a file with the arguments of each;
         ``seconds``, how long they run.
     """
     os.environ["AIRFLOW_CONN_HOTMART_DEFAULT"] = json.dumps(
@@ -39,7 +40,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     )
     with open(job["triggers"], encoding="utf-8") as file:  # noqa: PTH123
         arguments = json.load(file)
-    sensor = job["trigger"] == "HotmartNewSalesParticipantsTrigger"
+    sensor = job["trigger"].startswith("sensor.")
     workloads = [
         RunTrigger(
             id=number,

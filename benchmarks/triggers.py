@@ -12,11 +12,11 @@ from typing import Any
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.windows import Window
-from airflow_provider_hotmart.watch import Watch, digest_of_all, identity
+from airflow_provider_hotmart.watching.watch import Watch, digest_of_all, plain
 from benchmarks.harness import Check, Findings, Hotmart, Options, Process, Table, say
 
-SENSORS_TRIGGER = "HotmartNewSalesParticipantsTrigger"
-WATCHERS_TRIGGER = "HotmartSalesParticipantsEventTrigger"
+SENSORS_TRIGGER = "sensor.HotmartNewSalesParticipantsTrigger"
+WATCHERS_TRIGGER = "event.HotmartSalesParticipantsEventTrigger"
 DAYS = 7
 #: Statuses watched unless others are named: one call for each.
 CALLS_PER_LOOK = 2
@@ -148,13 +148,14 @@ def _unchanged(hotmart: Hotmart, interval: float) -> list[dict[str, Any]]:
     )
     window = Window(facts["start"], facts["end"])
     by_product: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for one in Watch("hotmart_default").look(HotmartClient(config), window):
-        by_product[one.record["product"]["id"]].append(one.record)
+    watch = Watch("hotmart_default")
+    for one in watch.participants(watch.listing(HotmartClient(config), window)):
+        by_product[plain(one.record, "product")["id"]].append(one.record)
     arguments = []
     for product in facts["products"]:
         filters = {"product_id": product}
-        scope = Watch("hotmart_default", filters).scope
-        seen = digest_of_all({identity(record, scope) for record in by_product[product]})
+        watch = Watch("hotmart_default", filters)
+        seen = digest_of_all(set(watch.digests(by_product[product], watch.scope)))
         arguments.append({"seen": seen, "since": window.start, "poll_interval": interval, **filters})
     return arguments
 

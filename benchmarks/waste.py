@@ -52,7 +52,8 @@ def measure_waste(options: Options) -> Findings:
 
 def measure_day(options: Options) -> Findings:
     """One day of 1,000 sales in every status, 700 ms a page: as quick as a sale's life allows."""
-    from airflow_provider_hotmart.api.enums import SaleStatus, ranks
+    from airflow_provider_hotmart.api.enums import SaleStatus
+    from airflow_provider_hotmart.api.lifecycle import ranks
 
     sales = options.sized(DAY_SALES, 100)
     latency = LATENCY if not options.quick else 0.05

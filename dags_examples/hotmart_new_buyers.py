@@ -18,7 +18,7 @@ from typing import Any
 # Finds them on every Airflow. Where yours is 3 and stays so: from airflow.sdk import DAG, ObjectStoragePath, task
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 
-from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 
 FOLDER = "{{ var.value.get('hotmart_destination', 'file:///tmp/hotmart') }}"
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
-from airflow_provider_hotmart.triggers.hotmart import HotmartSalesParticipantsEventTrigger
+from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
 
 FOLDER = "{{ var.value.get('hotmart_destination', 'file:///tmp/hotmart') }}"
 

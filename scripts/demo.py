@@ -1,5 +1,5 @@
 """
-Run an example DAG in a throw-away Airflow against a local Hotmart, and show what it made.
+Run two example DAGs in a throw-away Airflow against a local Hotmart, and show what they made.
 
 No account is needed, nothing is written outside the checkout's directory ``.demo``, and everything that is
 started here is ended here. Run it with ``make demo``.
@@ -7,31 +7,35 @@ started here is ended here. Run it with ``make demo``.
 
 from __future__ import annotations
 
-import datetime
 import gzip
 import json
 import os
-import queue
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
+import textwrap
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from airflow_provider_hotmart.emulator import HotmartEmulator
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / ".demo"
 LOG = DEMO / "demo.log"
-DAG_ID = "hotmart_daily_to_object_storage"
-CONNECTION_ID = "hotmart_default"
-EMULATOR_START = 20.0  # seconds
+DAILY = "hotmart_daily_to_object_storage"
+NEW_BUYERS = "hotmart_new_buyers"
+#: Of the examples.
+ZONE = ZoneInfo("America/Sao_Paulo")
+REFUNDS = 3
 STEP = 110.0  # seconds, for one Airflow command
-ROWS_SHOWN = 3
-ROW_WIDTH = 400
+WIDTH = 110
 LOG_LINES_SHOWN = 40
 
 running: list[subprocess.Popen[str]] = []
@@ -48,9 +52,9 @@ def main() -> int:
     started = time.monotonic()
     shutil.rmtree(DEMO, ignore_errors=True)
     (DEMO / "airflow").mkdir(parents=True)
-    say(f"Airflow's own output goes to {show(LOG)}")
     try:
-        play()
+        with HotmartEmulator(sales=5000) as hotmart:
+            play(hotmart)
     except DemoError as error:
         print(f"\nThe demo failed: {error}\nThe end of {show(LOG)}:\n", file=sys.stderr)
         print(*tail(LOG, LOG_LINES_SHOWN), sep="\n", file=sys.stderr)
@@ -60,163 +64,151 @@ def main() -> int:
         return 130
     finally:
         end_all()
-    say(f"Done in {time.monotonic() - started:.0f} seconds. Everything it made is in {show(DEMO)}/.")
+    say(f"\nDone in {time.monotonic() - started:.0f} seconds. Everything it made is in {show(DEMO)}/.")
+    say(
+        "\nNext, keep a Hotmart of your own running, and go on at step 2 of docs/quick-start.md:\n\n"
+        "  .venv/bin/python -m airflow_provider_hotmart.emulator --port 8085 --sales 1000"
+    )
     return 0
 
 
-def play() -> None:
+def play(hotmart: HotmartEmulator) -> None:
     """Go through the demo's steps."""
-    say("Starting a local Hotmart with made-up sales ...")
-    connection = start_emulator()
-    say(f"  it listens at {connection['host']}")
-
-    say("Making an Airflow of its own, on SQLite ...")
-    airflow("db", "migrate")
-    say(f"Adding the connection {CONNECTION_ID} ...")
-    airflow("connections", "add", CONNECTION_ID, "--conn-json", json.dumps(connection))
-
-    day = datetime.datetime.now(tz=datetime.UTC).date() - datetime.timedelta(days=1)
-    say(f"Running the DAG {DAG_ID} for {day} ...")
-    airflow("dags", "test", DAG_ID, day.isoformat())
-
-    manifests = list(read_manifests())
-    if not manifests:
-        raise DemoError("the DAG ran, but none of its tasks reported a file")
-    for task, manifest in manifests:
-        show_result(task, manifest)
+    say(f"A local Hotmart with 5,000 made-up sales listens at {hotmart.url}")
+    say(f"Making an Airflow of its own; what it says goes to {show(LOG)} ...")
+    airflow(hotmart, "db", "migrate")
+    list_yesterday(hotmart)
+    wait_for_somebody_new(hotmart)
 
 
-def start_emulator() -> dict[str, Any]:
-    """Start the emulator on a free port; return the Airflow connection that it prints."""
-    command = [sys.executable, "-u", "-m", "airflow_provider_hotmart.emulator", "--port", "0", "--sales", "5000"]
-    process = start(command, stdout=subprocess.PIPE)
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    threading.Thread(target=forward, args=(process.stdout, lines), daemon=True).start()
-    prefix = f"AIRFLOW_CONN_{CONNECTION_ID.upper()}="
-    until = time.monotonic() + EMULATOR_START
-    while (left := until - time.monotonic()) > 0:
-        try:
-            line = lines.get(timeout=left)
-        except queue.Empty:
-            break
-        if line is None:
-            raise DemoError("the local Hotmart ended before it was ready")
-        _, found, value = line.partition(prefix)
-        if found:
-            return read_connection(value)
-    raise DemoError(f"the local Hotmart did not say within {EMULATOR_START:.0f} seconds where it listens")
+def list_yesterday(hotmart: HotmartEmulator) -> None:
+    """Run the daily example, and count what it wrote."""
+    today = datetime.now(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    yesterday = (today - timedelta(hours=12)).replace(hour=0)
+    say(f"\n1. YESTERDAY'S SALES. {REFUNDS} of its buyers ask for their money back, before the DAG lists the day:")
+    approved = sorted({one[0] for one in hotmart.truth("APPROVED", yesterday, today)})
+    for transaction in approved[:REFUNDS]:
+        hotmart.move(transaction, "REFUNDED")
+    dags_test(hotmart, DAILY, today + timedelta(hours=6))
+
+    participants = result_of(DAILY, "participants")
+    products = result_of(DAILY, "products")
+    path = local(participants["path"])
+    if path.name != f"{yesterday.date()}.jsonl.gz":
+        raise DemoError(f"the DAG listed another day than {yesterday.date()}: it wrote {show(path)}")
+    records = list(read(path))
+    say(f"   {products['records']} products are in {show(local(products['path']))}")
+    say(f"   {participants['records']} people in sales of {yesterday.date()} are in {show(path)}. One of its lines:")
+    buyer = next(one for one in records if one["role"] == "BUYER")
+    for line in textwrap.wrap(json.dumps(buyer, ensure_ascii=False), WIDTH):
+        say(f"     {line}")
+    counted = Counter(status for _, status in {(one["transaction"], one["transaction_status"]) for one in records})
+    say("   Their sales by status:")
+    for status, sales in counted.most_common():
+        hint = "  <- only listed because the DAG asks for every status" if status == "REFUNDED" else ""
+        say(f"     {sales:>4}  {status}{hint}")
+    if counted["REFUNDED"] < REFUNDS:
+        raise DemoError(f"only {counted['REFUNDED']} of {REFUNDS} refunds were listed")
 
 
-def read_connection(value: str) -> dict[str, Any]:
-    """Read the JSON that follows ``AIRFLOW_CONN_...=``, which may be quoted for a shell."""
-    try:
-        return json.loads(value.strip().strip("'"))
-    except ValueError as error:
-        raise DemoError(f"the local Hotmart printed a connection that is not JSON: {value.strip()}") from error
+def wait_for_somebody_new(hotmart: HotmartEmulator) -> None:
+    """Let the sensor's example remember who there is, let somebody buy, and see that it finds exactly that."""
+    say("\n2. NEW BUYERS. The sensor has never looked, so everybody of the last seven days is new to it:")
+    now = datetime.now(UTC).replace(microsecond=0)
+    dags_test(hotmart, NEW_BUYERS, now - timedelta(hours=1))
+    say(f"   new: {result_of(NEW_BUYERS, 'new_buyers')['new']}")
+    sale = hotmart.add_sale()
+    say(f"   Now somebody buys (transaction {sale.transaction}), and it looks again:")
+    dags_test(hotmart, NEW_BUYERS, now)
+    found = result_of(NEW_BUYERS, "new_buyers")
+    say(f"   new: {found['new']}, {', '.join(found['transactions'])}, in {show(local(found['path']))}")
+    if found["transactions"] != [sale.transaction]:
+        raise DemoError(f"the sensor did not find exactly the sale {sale.transaction}")
 
 
-def forward(source: Iterable[str], lines: queue.SimpleQueue[str | None]) -> None:
-    """Copy a process's lines to the log and to a queue, until the process ends."""
-    with LOG.open("a", encoding="utf-8") as log:
-        for line in source:
-            log.write(line)
-            log.flush()
-            lines.put(line)
-    lines.put(None)
+def dags_test(hotmart: HotmartEmulator, dag_id: str, moment: datetime) -> None:
+    """Run a DAG for a moment, as somebody would type it."""
+    say(f"   $ airflow dags test {dag_id} {moment.isoformat()}")
+    airflow(hotmart, "dags", "test", dag_id, moment.isoformat())
 
 
-def airflow(*arguments: str) -> None:
+def airflow(hotmart: HotmartEmulator, *arguments: str) -> None:
     """Run one Airflow command, with its output in the log."""
+    name = f"`airflow {' '.join(arguments[:2])}`"
     with LOG.open("a", encoding="utf-8") as log:
-        log.write(f"\n$ airflow {' '.join(arguments[:3])} ...\n")
+        log.write(f"\n$ airflow {' '.join(arguments)}\n")
         log.flush()
-        process = start([sys.executable, "-m", "airflow", *arguments], stdout=log)
-        try:
-            status = process.wait(timeout=STEP)
-        except subprocess.TimeoutExpired:
-            raise DemoError(f"`airflow {arguments[0]} {arguments[1]}` took more than {STEP:.0f} seconds") from None
-    end(process)
-    if status != 0:
-        raise DemoError(f"`airflow {arguments[0]} {arguments[1]}` ended with status {status}")
-
-
-def start(command: list[str], stdout: Any) -> subprocess.Popen[str]:
-    """Start a process in a session of its own, so that it ends together with all that it starts."""
-    with LOG.open("a", encoding="utf-8") as log:
+        # In a session of its own, so that it ends together with all that it starts.
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "airflow", *arguments],
             cwd=ROOT,
-            env=environment(),
+            env=environment(hotmart),
             stdin=subprocess.DEVNULL,
-            stdout=stdout,
+            stdout=log,
             stderr=log,
             text=True,
             encoding="utf-8",
             start_new_session=True,
         )
-    running.append(process)
-    return process
+        running.append(process)
+        try:
+            status = process.wait(timeout=STEP)
+        except subprocess.TimeoutExpired:
+            raise DemoError(f"{name} took more than {STEP:.0f} seconds") from None
+    end(process)
+    if status != 0:
+        raise DemoError(f"{name} ended with status {status}")
 
 
-def environment() -> dict[str, str]:
-    """Return the variables that make Airflow a quick and quiet one of its own."""
+def environment(hotmart: HotmartEmulator) -> dict[str, str]:
+    """Return the variables of a quick and quiet Airflow of its own, connected to the local Hotmart."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "_AIRFLOW_"))}
+    connection = {"conn_type": "hotmart", "host": hotmart.url, "login": hotmart.client_id}
     return kept | {
         "AIRFLOW_HOME": str(DEMO / "airflow"),
+        "AIRFLOW_CONN_HOTMART_DEFAULT": json.dumps({**connection, "password": hotmart.client_secret}),
+        # Where the example DAGs write.
+        "AIRFLOW_VAR_HOTMART_DESTINATION": (DEMO / "files").as_uri(),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags_examples"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{DEMO / 'airflow' / 'airflow.db'}",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # Where the example DAG writes, unless it is told otherwise.
-        "AIRFLOW_VAR_HOTMART_DESTINATION": (DEMO / "files").as_uri(),
-        "HOTMART_DESTINATION": (DEMO / "files").as_uri(),
         "NO_PROXY": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def read_manifests() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each task of the run and the manifest that it left in XCom."""
+def result_of(dag_id: str, task_id: str) -> dict[str, Any]:
+    """Return what a task's last run left in XCom."""
     database = sqlite3.connect(f"{(DEMO / 'airflow' / 'airflow.db').as_uri()}?mode=ro", uri=True)
     try:
-        rows = database.execute(
-            "SELECT task_id, value FROM xcom WHERE dag_id = ? AND key = 'return_value' ORDER BY task_id, map_index",
-            (DAG_ID,),
-        ).fetchall()
+        row = database.execute(
+            "SELECT value FROM xcom WHERE dag_id = ? AND task_id = ? AND key = 'return_value' "
+            "ORDER BY dag_run_id DESC LIMIT 1",
+            (dag_id, task_id),
+        ).fetchone()
     finally:
         database.close()
-    for task, value in rows:
-        found = json.loads(value)
-        if isinstance(found, str):  # some versions of Airflow encode twice
-            try:
-                found = json.loads(found)
-            except ValueError:
-                continue
-        if isinstance(found, dict) and {"path", "records"} <= found.keys():
-            yield task, found
+    if row is None:
+        raise DemoError(f"{dag_id} ran, but its task {task_id} has no result")
+    found = json.loads(row[0])
+    # Some versions of Airflow encode twice.
+    result: dict[str, Any] = json.loads(found) if isinstance(found, str) else found
+    return result
 
 
-def show_result(task: str, manifest: dict[str, Any]) -> None:
-    """Print what a task left in XCom, and the first rows of the file it wrote."""
-    print(f"\nTask {task} left this manifest in XCom:")
-    for name, value in manifest.items():
-        print(f"  {name:<20} {value}")
-    path = Path(manifest["path"].removeprefix("file://"))
-    if not path.is_file():
-        raise DemoError(f"{manifest['path']} is not there")
-    print(f"The first rows of {show(path)}:")
-    for row in first_rows(path, ROWS_SHOWN):
-        print(f"  {row if len(row) <= ROW_WIDTH else row[:ROW_WIDTH] + ' ...'}")
+def local(path: str) -> Path:
+    """Return the file that a manifest names."""
+    return Path(path.removeprefix("file://"))
 
 
-def first_rows(path: Path, count: int) -> Iterator[str]:
-    """Yield the first lines of a file, which may be compressed."""
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for _, line in zip(range(count), lines, strict=False):
-            yield line.rstrip("\n")
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a compressed file."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
 
 
 def end_all() -> None:

@@ -7,11 +7,18 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from airflow_provider_hotmart.api import responses
 from airflow_provider_hotmart.api.clock import NAP, Clock
+from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.errors import HotmartAuthError, HotmartNotJsonError, HotmartResponseError
+from airflow_provider_hotmart.api.http import Response
 
 #: Ask for a new token so many seconds before the old one expires.
 MARGIN = 300.0
+#: Seconds that a token lives when the token host does not say.
+DEFAULT_LIFETIME = 3600.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,38 @@ class Token:
 
     def __repr__(self) -> str:
         return "Token(***)"
+
+
+def read_token(response: Response, config: HotmartConfig, now: float) -> Token:
+    """
+    Read an answer of the token host.
+
+    :param now: seconds since the epoch.
+    :raises HotmartError: of the kind that tells what is wrong.
+    """
+    path = urlsplit(config.token_url).path
+    error = responses.error_of(response, path, now=now, secrets=(config.client_secret, config.basic))
+    if error is not None and error.status in (400, 401, 403) and not isinstance(error, HotmartNotJsonError):
+        raise HotmartAuthError(
+            "Hotmart does not accept the Client ID and Client Secret: copy both again from Tools > Hotmart credentials",
+            status=error.status,
+            error=error.error,
+            description=error.description,
+            path=path,
+        )
+    if error is not None:
+        raise error
+    body = responses.parse_object(response.body, path)
+    if not isinstance(body, dict):
+        raise HotmartNotJsonError("The token host answered with no JSON object: run it again", path=path)
+    value, lifetime = body.get("access_token"), body.get("expires_in")
+    # What does not fit into a header must not reach the library that would quote it in its error.
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value or " " in value:
+        raise HotmartResponseError(
+            "The token host answered without a usable access_token: check token_url of the connection", path=path
+        )
+    valid = isinstance(lifetime, (int, float)) and not isinstance(lifetime, bool) and lifetime > 0
+    return Token(value, float(lifetime) if valid and lifetime is not None else DEFAULT_LIFETIME)
 
 
 class TokenCache:
@@ -56,6 +95,16 @@ class TokenCache:
             if self._token is None or self._clock.monotonic() >= self._expires:
                 return self._renew(fetch)
             return self._token
+
+    def renew(self, fetch: Callable[[], Token], check: Callable[[], None]) -> str:
+        """
+        Fetch a new token, even if there is one that would last.
+
+        :param fetch: asks the token host.
+        :param check: raises where nobody waits for the token any longer.
+        """
+        with self._locked(check):
+            return self._renew(fetch)
 
     def replace(self, refused: str, fetch: Callable[[], Token], check: Callable[[], None]) -> str:
         """

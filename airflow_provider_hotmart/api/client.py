@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from airflow_provider_hotmart.api import responses
-from airflow_provider_hotmart.api.auth import Token, shared_token_cache
+from airflow_provider_hotmart.api.auth import Token, read_token, shared_token_cache
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoints import PRODUCTS
@@ -20,7 +19,6 @@ from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartError,
     HotmartNotJsonError,
-    HotmartResponseError,
     HotmartStoppedError,
     HotmartTransportError,
 )
@@ -28,9 +26,6 @@ from airflow_provider_hotmart.api.http import HttpSession, Response
 from airflow_provider_hotmart.api.rate_limit import shared_budget
 from airflow_provider_hotmart.api.responses import Page
 from airflow_provider_hotmart.api.retry import Retrier, RetryPolicy
-
-#: Seconds that a token lives when the token host does not say.
-DEFAULT_TOKEN_LIFETIME = 3600.0
 
 
 class HotmartClient:
@@ -173,19 +168,11 @@ class Session:
             return future
 
     def get(self, call: Call) -> Page:
-        """
-        Send a call and take its page apart.
-
-        :raises HotmartError: of the kind that tells what is wrong.
-        """
+        """Send a call and take its page apart."""
         return self.read(call, self.fetch(call))
 
     def read(self, call: Call, body: bytes) -> Page:
-        """
-        Take the body of a call apart; where it turns out to be no JSON, the call is repeated.
-
-        :raises HotmartError: of the kind that tells what is wrong.
-        """
+        """Take the body of a call apart; where it turns out to be no JSON, the call is repeated."""
         page: Page = self.retrying(call, body, lambda body: responses.parse_page(body, call.path, call.rows_key))
         return page
 
@@ -237,14 +224,10 @@ class Session:
             call.retrier.wait(error)
 
     def log_in(self, *, anew: bool = False) -> None:
-        """
-        Make sure that there is a token.
-
-        :param anew: even if there is one.
-        """
-        token = self._token()
-        if anew:
-            self._new_token(token)
+        """Make sure that there is a token; ``anew``: a new one, even if there is one."""
+        tokens = self.client.tokens
+        get = tokens.renew if anew else tokens.get
+        self._announced(get(self._fetch_token, self.check_running))
 
     def check_running(self) -> None:
         """
@@ -297,30 +280,15 @@ class Session:
         up in logs. Source: https://developers.hotmart.com/docs/en/start/app-auth/.
         """
         config = self.client.config
-        path = urlsplit(config.token_url).path
         retrier = Retrier(self._policy, self._sleep, lambda _: None)
+        form = {"grant_type": "client_credentials"}
         while True:
             self.check_running()
             try:
-                form = {"grant_type": "client_credentials"}
                 response = self._send("POST", config.token_url, f"Basic {config.basic}", data=form)
-                error = responses.error_of(
-                    response, path, now=self.client.clock.time(), secrets=(config.client_secret, config.basic)
-                )
-                if error is None:
-                    return _token_in(responses.parse_object(response.body, path), path)
-                if error.status in (400, 401, 403) and not isinstance(error, HotmartNotJsonError):
-                    error = HotmartAuthError(
-                        "Hotmart does not accept the Client ID and Client Secret: "
-                        "copy both again from Tools > Hotmart credentials",
-                        status=error.status,
-                        error=error.error,
-                        description=error.description,
-                        path=path,
-                    )
-            except (HotmartTransportError, HotmartNotJsonError) as failure:
-                error = failure
-            retrier.wait(error)
+                return read_token(response, config, self.client.clock.time())
+            except HotmartError as error:
+                retrier.wait(error)
 
     def _send(self, method: str, url: str, authorization: str, **content: Any) -> Response:
         try:
@@ -328,14 +296,3 @@ class Session:
         except HotmartTransportError:
             self.check_running()  # broken off by ourselves
             raise
-
-
-def _token_in(body: Any, path: str) -> Token:
-    value, lifetime = (body.get("access_token"), body.get("expires_in")) if isinstance(body, dict) else (None, None)
-    # What does not fit into a header must not reach the library that would quote it in its error.
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value or " " in value:
-        raise HotmartResponseError(
-            "The token host answered without a usable access_token: check token_url of the connection", path=path
-        )
-    valid = isinstance(lifetime, (int, float)) and not isinstance(lifetime, bool) and lifetime > 0
-    return Token(value, float(lifetime) if valid and lifetime is not None else DEFAULT_TOKEN_LIFETIME)

@@ -8,8 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_hotmart.api.enums import (
-    ALIASES,
-    TICKET_RANKS,
     BillingType,
     CheckinStatus,
     CommissionRole,
@@ -23,8 +21,8 @@ from airflow_provider_hotmart.api.enums import (
     SubscriptionStatus,
     TicketStatus,
     TicketType,
-    ranks,
 )
+from airflow_provider_hotmart.api.lifecycle import ALIASES, TICKET_RANKS, ranks
 
 
 @dataclass(frozen=True)

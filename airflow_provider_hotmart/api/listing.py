@@ -7,16 +7,16 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import HotmartClient, Session
 from airflow_provider_hotmart.api.endpoints import SALES
-from airflow_provider_hotmart.api.enums import ALIASES
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import CLOCK_DIFFERENCE, FIRST_SALE, Query, suggestion
+from airflow_provider_hotmart.api.lifecycle import ALIASES
 from airflow_provider_hotmart.api.pagination import Answer, Pagination, Request
 from airflow_provider_hotmart.api.rows import (
     Record,
@@ -70,10 +70,10 @@ class Listing:
 
     @property
     def described(self) -> str:
-        """The window that is listed, as the end of a sentence; empty where there is none."""
+        """The window that is listed, as a part of a sentence; empty where there is none."""
         spans = [self._query.window, *(span for _, span in self._query.ranges)]
         window = next((span for span in spans if span is not None), None)
-        return "" if window is None else f", {self._query.endpoint.noun} of {window}"
+        return "" if window is None else f" of {window}"
 
     def __iter__(self) -> Iterator[list[Record]]:
         try:
@@ -108,7 +108,7 @@ class Listing:
     def _answers(self) -> Iterator[Answer]:
         query = self._query
         if not query.window_given:
-            _log.info("No complete window of dates given: listing%s", self.described.lstrip(","))
+            _log.info("No complete window of dates given: listing %s%s", query.endpoint.noun, self.described)
         answers = self._in_order()
         yield from self._added_up(answers) if query.endpoint.sums else answers
 
@@ -128,25 +128,39 @@ class Listing:
         One state has two names, of which the service may refuse either. Whatever is found under the one name is not
         repeated under the other.
         """
-        names = [status for status in rank if status in ALIASES]
-        if self._query.endpoint.sums and len(names) > 1:
-            rank.remove(names.pop())  # both names would count it twice
+        if self._query.endpoint.sums and set(ALIASES) <= set(rank):
+            rank.remove(ALIASES[1])  # both names would count it twice
+        names = {status for status in rank if status in ALIASES}
         found: set[Hashable] = set()
         refused: dict[str | None, HotmartError] = {}
+        answered: set[str | None] = set()
         for answer in self._read(rank):
-            if answer.request.status not in ALIASES:
+            status = answer.request.status
+            if status not in ALIASES:
                 yield from [answer] if answer.refusal is None else self._through_history(answer.request)
-            elif answer.refusal is not None:
-                refused[answer.request.status] = answer.refusal
-            else:
-                yield self._once(answer, found)
-        if not names or len(refused) < len(names):
+                continue
+            if answer.refusal is not None:
+                refused.setdefault(status, answer.refusal)
+                continue
+            answered.add(status)
+            yield self._once(answer, found)
+        for status in refused.keys() & answered:
+            self._raise(refused[status])  # of a part of the window only, so it is not the name that was refused
+        if not names or names & answered:
             return
+        refusal = next(iter(refused.values()))
         others = [str(status) for status in ALIASES if status not in names]
-        answers = [answer for answer in self._read(others) if answer.refusal is None] if others else []
-        if not answers:
-            raise next(iter(refused.values()))
-        yield from answers
+        if not others:
+            self._raise(refusal)
+        for answer in self._read(others):
+            if answer.refusal is not None:
+                self._raise(refusal)
+            yield answer
+
+    def _raise(self, refusal: HotmartError) -> NoReturn:
+        if isinstance(refusal, HotmartInvalidRequestError):
+            self._explain_age(refusal)
+        raise refusal
 
     def _through_history(self, refused: Request) -> Iterator[Answer]:
         """Read sales of a status that this endpoint refuses to know: the history of sales names them."""
@@ -199,10 +213,7 @@ class Listing:
             for row in answer.rows:
                 rows.setdefault(identity(self._query.endpoint, row), []).append(row)
         if request is not None:
-            parts = rows.values()
-            yield Answer(
-                request, [part[0] if len(part) == 1 else added_up(self._query.endpoint, part) for part in parts]
-            )
+            yield Answer(request, [added_up(self._query.endpoint, parts) for parts in rows.values()])
 
     def _read(self, statuses: list[str] | list[None]) -> Iterator[Answer]:
         """Read all that is asked for, of some statuses."""
@@ -213,13 +224,14 @@ class Listing:
 
     def _read_requests(self, requests: list[Request]) -> Iterator[Answer]:
         by_code = self._query.window is None and self._query.endpoint.dates is not None
-        found: set[int] = set()
+        settled: set[int] = set()
         try:
             for answer in self._pagination.answers(requests):
                 if answer.is_bare:
                     self._check_bare(answer.request)
+                if answer.rows or answer.refusal is not None:
+                    settled.add(id(answer.request))
                 if answer.rows:
-                    found.add(id(answer.request))
                     self._met.update(answer.request.params.items())
                 if answer.refusal is None or answer.request.status in self._query.endpoint.refusable:
                     yield answer
@@ -227,7 +239,7 @@ class Listing:
                     yield from self._refused(answer.request, answer.refusal)
             if by_code:
                 # Without dates Hotmart may look at the last 30 days alone.
-                missed = [request for request in requests if id(request) not in found]
+                missed = [request for request in requests if id(request) not in settled]
                 for request in missed:
                     yield from self._anywhere(request)
         except HotmartInvalidRequestError as error:
@@ -310,7 +322,7 @@ class Listing:
         for window in reversed(windows):
             try:
                 rows = False
-                for answer in self._pagination.answers([replace(request, window=window)]):
+                for answer in self._pagination.answers([replace(request, window=window, may_be_refused=False)]):
                     rows = rows or bool(answer.rows)
                     yield answer
             except HotmartInvalidRequestError as error:

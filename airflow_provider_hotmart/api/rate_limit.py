@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from airflow_provider_hotmart.api.clock import Clock
-from airflow_provider_hotmart.api.responses import seconds
+from airflow_provider_hotmart.api.headers import seconds
 
 #: Calls a minute, until Hotmart says otherwise. Source: https://developers.hotmart.com/docs/en/start/rate-limit/.
 DOCUMENTED_LIMIT = 500
@@ -138,6 +138,12 @@ class CallBudget:
         """Calls that are left in the current minute, as far as known."""
         with self._lock:
             return max(0, int(self._left))
+
+    @property
+    def limit(self) -> int:
+        """Calls a minute that may be made at most, as far as known."""
+        own = WINDOW / self._own_interval if self._own_interval else self._limit
+        return int(min(self._limit, own))
 
     def _enqueue(self, listing: int) -> tuple[float, int]:
         with self._lock:

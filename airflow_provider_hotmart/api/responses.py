@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus, unquote
@@ -29,6 +26,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartServerError,
     HotmartTransportError,
 )
+from airflow_provider_hotmart.api.headers import retry_after
 from airflow_provider_hotmart.api.http import Response
 
 #: Hotmart's descriptions are short; anything longer is no description.
@@ -258,11 +256,7 @@ def _error(status: int, path: str, error: str | None, description: str | None, w
 
 
 def _said(body: bytes, secrets: list[str]) -> tuple[str | None, str | None]:
-    """
-    Read Hotmart's own error and description.
-
-    Club answers with a numeric code as text, and with an envelope of its own: the error is looked for there too.
-    """
+    """Read Hotmart's own error and description, also from the envelopes that Club and others use."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -304,38 +298,3 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
                 text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
     text = " ".join(text.split())
     return text if len(text) <= MAX_DESCRIPTION else f"{text[:MAX_DESCRIPTION]}…"
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """
-    Seconds that an answer over the call limit asks to wait: the longer of Retry-After and RateLimit-Reset.
-
-    RateLimit-Reset counts the seconds left, it is not an epoch.
-    Source: https://developers.hotmart.com/docs/en/start/rate-limit/.
-
-    :param headers: the answer's headers, looked up without regard to case.
-    :param now: seconds since the epoch, for a Retry-After that is a date.
-    """
-    waits = [seconds(headers.get("RateLimit-Reset")), _parse_retry_after(headers.get("Retry-After"), now)]
-    return max((wait for wait in waits if wait is not None), default=None)
-
-
-def seconds(text: str | None) -> float | None:
-    """Parse a header that holds a number of seconds, or a plain count; None when it does not."""
-    try:
-        value = float(text) if text is not None else math.nan
-    except ValueError:
-        return None
-    return max(value, 0.0) if math.isfinite(value) else None
-
-
-def _parse_retry_after(text: str | None, now: float) -> float | None:
-    number = seconds(text)
-    if number is not None or text is None:
-        return number
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    # A date that names no zone is meant as UTC, as HTTP has it.
-    return max((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now, 0.0)

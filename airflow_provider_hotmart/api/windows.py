@@ -16,7 +16,7 @@ FILL = 0.9
 #: More parts than these are cut in two steps, since sales are rarely even.
 MAX_PARTS_AT_ONCE = 40
 #: However many rows are announced.
-MAX_PARTS = 500
+MAX_PARTS = 64
 
 
 @dataclass(frozen=True, order=True)

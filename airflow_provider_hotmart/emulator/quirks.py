@@ -26,7 +26,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "several_values": "several values in one call: repeated keys, commas, the last one counts, or 400",
         "empty_shape": "body of an empty result: with items, page_info alone, or {}",
         "last_page_token": "next_page_token on the last page",
-        "total_results": "sales pages carry total_results",
+        "total_results": "pages of sales, subscriptions, tickets and users of the Club carry total_results",
         "max_page_size": "items on a page of products, sales and subscriptions at most, whatever max_results says",
         "max_page_size_elsewhere": "the same for offers, plans, coupons, tickets and users of the Club",
         "undocumented_max_results": "max_results where it is not documented, on coupons and users of the Club: "

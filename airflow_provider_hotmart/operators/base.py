@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_hotmart.failing import check_rendered, fail_without_retry, given
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_hotmart.api.filters import Query
     from airflow_provider_hotmart.api.listing import Listing
     from airflow_provider_hotmart.hooks.hotmart import HotmartHook
+    from airflow_provider_hotmart.storage import RecordFile
 
 
 class HotmartListOperator(BaseOperator):
@@ -45,6 +48,7 @@ class HotmartListOperator(BaseOperator):
     ui_color = "#ffe3d3"
     #: What on_kill ends.
     _listing: Listing | None = None
+    _file: RecordFile | None = None
     _killed = False
 
     def __init__(
@@ -66,8 +70,7 @@ class HotmartListOperator(BaseOperator):
         self.destination_conn_id = destination_conn_id
         self.max_xcom_records = max_xcom_records
         self.timezone = timezone
-        # What is written in the DAG and renders to None must not select everything.
-        self._given = [name for name in self.template_fields if getattr(self, name) is not None]
+        self._given = given(self)
 
     @cached_property
     def hook(self) -> HotmartHook:
@@ -85,20 +88,15 @@ class HotmartListOperator(BaseOperator):
         """
         from airflow_provider_hotmart.api.errors import HotmartStoppedError
         from airflow_provider_hotmart.api.listing import Listing
-        from airflow_provider_hotmart.failing import fail_without_retry
 
         with fail_without_retry():
-            for name in self._given:
-                if getattr(self, name) is None:
-                    raise AirflowFailException(
-                        f"{name} is written in the DAG and renders to None: correct its template"
-                    )
+            check_rendered(self, self._given)
             client = self.hook.get_conn()
             query = self._query(client)
             listing = self._listing = Listing(client, query)
             if self._killed:
                 listing.stop()
-            result = self._to_xcom(listing) if self.destination is None else self._to_file(client, query, listing)
+            result = self._to_xcom(listing) if self.destination is None else self._to_file(context, query, listing)
             if self._killed:
                 raise HotmartStoppedError("The task was stopped")
             return result
@@ -106,8 +104,9 @@ class HotmartListOperator(BaseOperator):
     def on_kill(self) -> None:
         """End calls, waits and writing: nothing is published after this. Airflow may call it in a signal handler."""
         self._killed = True
-        if self._listing is not None:
-            self._listing.stop()
+        for work in (self._listing, self._file):
+            if work is not None:
+                work.stop()
 
     def _query(self, client: HotmartClient) -> Query:
         from airflow_provider_hotmart.api.filters import build_query
@@ -131,7 +130,7 @@ class HotmartListOperator(BaseOperator):
                     f"There are more than max_xcom_records={limit} records: set destination to write them to a file, "
                     "or narrow the filters"
                 )
-        self.log.info("Listed %d records with %d calls%s", len(records), listing.calls, listing.described)
+        self.log.info("Listed %d records%s with %d calls", len(records), listing.described, listing.calls)
         return records
 
     def _xcom_limit(self) -> int:
@@ -145,18 +144,23 @@ class HotmartListOperator(BaseOperator):
             )
         return limit
 
-    def _to_file(self, client: HotmartClient, query: Query, listing: Listing) -> dict[str, Any]:
+    def _to_file(self, context: Context, query: Query, listing: Listing) -> dict[str, Any]:
         from airflow_provider_hotmart.api.rows import json_lines
         from airflow_provider_hotmart.storage import RecordFile
+        from airflow_provider_hotmart.storage.claims import claim_destination
 
-        file = RecordFile(self.destination, self.destination_conn_id)
+        file = self._file = RecordFile(self.destination, self.destination_conn_id)
+        if self._killed:
+            file.stop()
+        claim_destination(context.get("ti"), file)
         with file.writing() as writer:
             for batch in listing:
                 writer.write(json_lines(batch), len(batch))
+            claim_destination(context.get("ti"), file)
         written = writer.result
-        facts = (written.records, written.bytes, written.path, listing.calls, listing.described)
-        self.log.info("Wrote %d records (%d bytes) to %s with %d calls%s", *facts)
-        self._collect_lineage(client, written.path)
+        facts = (written.records, listing.described, written.bytes, written.path, listing.calls)
+        self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
+        self._collect_lineage(written.path)
         return {
             "path": written.path,
             "records": written.records,
@@ -180,11 +184,11 @@ class HotmartListOperator(BaseOperator):
                 asked[one.name] = list(values) or None
         return asked
 
-    def _collect_lineage(self, client: HotmartClient, path: str) -> None:
+    def _collect_lineage(self, path: str) -> None:
         """Tell Airflow's lineage collector, where there is one, what came from where."""
         from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
-        host = client.config.base_url.partition("://")[2]
+        host = self.hook.get_conn().config.base_url.partition("://")[2]
         collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow does not say
         collector.add_input_asset(context=self.hook, uri=f"hotmart://{host}{self.endpoint.path}")
         collector.add_output_asset(context=self.hook, uri=path if "://" in path else f"file://{path}")

@@ -48,6 +48,11 @@ class RecordFile:
         self._file.check()
 
     @property
+    def path(self) -> str:
+        """The file as it was named."""
+        return self._file.path
+
+    @property
     def identity(self) -> str:
         """The file, however it was named."""
         return self._file.identity

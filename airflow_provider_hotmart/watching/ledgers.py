@@ -9,7 +9,7 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,8 +59,8 @@ class Run:
         return cls(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, ti.try_number)
 
 
-#: Says which of some runs have ended without success. Nobody downstream has seen what these reported.
-FailedRuns = Callable[[Collection[Run]], Collection[Run]]
+#: Says whether some runs have succeeded, and leaves out those that have not ended.
+Outcomes = Callable[[Collection[Run]], Mapping[Run, bool]]
 
 
 @dataclass
@@ -93,12 +93,13 @@ class Ledger(ABC):
     """A memory of what was reported."""
 
     @abstractmethod
-    def load(self, now: float, failed_runs: FailedRuns | None = None) -> Memory:
+    def load(self, now: float, outcomes: Outcomes | None = None) -> Memory:
         """
         Read what was reported.
 
         :param now: seconds since the epoch.
-        :param failed_runs: says which runs ended without success: what they recorded counts as not reported.
+        :param outcomes: says which runs ended without success. Nobody downstream has seen what they reported, so it
+            counts as not reported. None: all have succeeded.
         :raises StorageError: when it cannot be read.
         """
 
@@ -158,16 +159,9 @@ class Owner:
         """Whether this very run made an entry."""
         return entry.scope == self.scope_name and entry.run is not None and entry.run == self.run
 
-    def known(self, entries: Iterable[Entry], now: float, failed_runs: FailedRuns | None) -> set[int]:
-        """Collect what others reported of the same watch within the look-back."""
-        others = [one for one in entries if one.scope == self.scope_name and one.until > now and not self.is_own(one)]
-        runs = {one.run for one in others if one.run is not None}
-        failed = set(failed_runs(runs)) if failed_runs and runs else set()
-        known: set[int] = set()
-        for one in others:
-            if one.run not in failed:
-                known.update(one.ids)
-        return known
+    def others(self, entries: Iterable[Entry], now: float) -> list[Entry]:
+        """Choose what others reported of the same watch within the look-back."""
+        return [one for one in entries if one.scope == self.scope_name and one.until > now and not self.is_own(one)]
 
 
 @dataclass(frozen=True)
@@ -179,6 +173,7 @@ class Entry:
     :param run: the run; None: a watcher.
     :param until: when it may be dropped, in seconds since the epoch.
     :param ids: digests of the participants.
+    :param is_settled: whether the run is known to have succeeded.
     :param raw: the entry as it is written.
     """
 
@@ -186,6 +181,7 @@ class Entry:
     run: Run | None
     until: int
     ids: array[int]
+    is_settled: bool
     raw: dict[str, Any]
 
     @classmethod
@@ -198,7 +194,23 @@ class Entry:
         if not isinstance(entry["until"], int):
             raise TypeError
         run = None if entry["run"] is None else Run(**entry["run"])
-        return cls(entry["scope"], run, entry["until"], unpack(entry["ids"]), entry)
+        is_settled = run is None or entry.get("settled") is True
+        return cls(entry["scope"], run, entry["until"], unpack(entry["ids"]), is_settled, entry)
+
+
+def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, bool]:
+    """Ask what became of the runs of entries, in one go, where that is not known yet."""
+    runs = {one.run for one in entries if one.run is not None and not one.is_settled}
+    return outcomes(runs) if outcomes and runs else {}
+
+
+def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
+    """Collect what was reported, and seen by somebody downstream."""
+    known: set[int] = set()
+    for one in entries:
+        if one.run is None or outcomes.get(one.run) is not False:
+            known.update(one.ids)
+    return known
 
 
 def pack(digests: Iterable[int]) -> str:
@@ -223,7 +235,7 @@ def unpack(text: str) -> array[int]:
 class NoLedger(Ledger):
     """No memory: everything in the window is new."""
 
-    def load(self, now: float, failed_runs: FailedRuns | None = None) -> Memory:
+    def load(self, now: float, outcomes: Outcomes | None = None) -> Memory:
         """Remember nothing."""
         return Memory()
 
@@ -265,7 +277,7 @@ class XComLedger(Ledger):
         if owner.lookback > MAX_XCOM_LOOKBACK:
             _warn_of_lookback(owner.lookback.days)
 
-    def load(self, now: float, failed_runs: FailedRuns | None = None) -> Memory:
+    def load(self, now: float, outcomes: Outcomes | None = None) -> Memory:
         """Read the XComs of earlier runs."""
         first = now - (self._owner.lookback + MARGIN).total_seconds()
         entries = [
@@ -276,7 +288,8 @@ class XComLedger(Ledger):
         ]
         begun = [since for since in self._pull(self._since_key) if isinstance(since, int)]
         self._copies = len(begun)
-        return Memory(self._owner.known(entries, now, failed_runs), min(begun, default=None))
+        others = self._owner.others(entries, now)
+        return Memory(digests_of(others, ask(outcomes, others)), min(begun, default=None))
 
     @contextmanager
     def reserve(self, now: float) -> Iterator[Reservation]:
@@ -346,20 +359,25 @@ class FileLedger(Ledger):
         self._file = ObjectFile(path, conn_id, argument="ledger")
         #: Digests of the same watch, by whoever made them; None: not read yet.
         self._loaded: set[int] | None = None
+        #: Runs that are known to have succeeded.
+        self._settled: set[Run] = set()
 
-    def load(self, now: float, failed_runs: FailedRuns | None = None) -> Memory:
+    def load(self, now: float, outcomes: Outcomes | None = None) -> Memory:
         """Read the file; that there is none yet is fine."""
         content = self._read()
-        self._loaded = self._owner.known(content.entries, now, None)
-        known = self._owner.known(content.entries, now, failed_runs) if failed_runs else set(self._loaded)
-        return Memory(known, content.since.get(self._owner.scope_name))
+        others = self._owner.others(content.entries, now)
+        self._loaded = digests_of(others, {})
+        found = ask(outcomes, others)
+        self._settled = {run for run, has_succeeded in found.items() if has_succeeded}
+        return Memory(digests_of(others, found), content.since.get(self._owner.scope_name))
 
     @contextmanager
     def reserve(self, now: float) -> Iterator[Reservation]:
         """Keep other writers out, on stores that can."""
         with self._file.locked() as check_lock:
             content = self._read()
-            if self._loaded is not None and not self._owner.known(content.entries, now, None) <= self._loaded:
+            others = self._owner.others(content.entries, now)
+            if self._loaded is not None and not digests_of(others, {}) <= self._loaded:
                 raise StorageError(
                     f"ledger {self._file.path!r} was changed by another run meanwhile: run this again", permanent=False
                 )
@@ -378,10 +396,10 @@ class FileLedger(Ledger):
         begun = dict(content.since)
         if since is not None:
             begun.setdefault(owner.scope_name, since)
-        raw = [one.raw for one in entries]
+        raw = [one.raw | {"settled": True} if one.run in self._settled else one.raw for one in entries]
         written = {"format": FORMAT, "version": VERSION, "since": begun, "entries": raw}
         self._file.replace(json.dumps(written, separators=(",", ":")).encode())
-        self._loaded = owner.known(entries, now, None)
+        self._loaded = digests_of(owner.others(entries, now), {})
 
     def _read(self) -> _Content:
         """Read and check the file."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
 from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
 from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
-from tests.airflow.support import ThrowawayAirflow, connected, connection, execute, small_hotmart
+from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connected, connection, execute, small_hotmart
 from tests.airflow.versions import LINE
 
 pytestmark = pytest.mark.airflow
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-CRON = ("since Airflow 3 a cron schedule", "data_interval_end - macros.timedelta(days=1)")
 
 #: Arguments of the participants' operator, and what the error says.
 FILTERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -33,7 +33,7 @@ FILTERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("'REFUNDET' is unknown", "did you mean 'REFUNDED'?"),
     ),
     "no status": ({"transaction_status": []}, ("transaction_status is an empty list", "at least one value, or None")),
-    "empty status": ({"transaction_status": ""}, ("transaction_status is empty", "at least one value, or None")),
+    "empty status": ({"transaction_status": ""}, ("transaction_status is empty", "give a value, or None")),
     "integer date": (
         {"sales_start_date": 1767225600},
         ("sales_start_date is the number 1767225600", "seconds or milliseconds", "'2026-01-31T00:00:00Z'"),
@@ -53,13 +53,18 @@ FILTERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         (
             "2026-02-01T00:00:00+00:00",
             "2026-01-01T00:00:00+00:00",
-            "is reversed",
-            "give a sales_end_date after the sales_start_date",
+            "is after sales_end_date",
+            "give an end after the start",
         ),
     ),
     "empty window": (
         {"sales_start_date": NOON, "sales_end_date": NOON},
-        ("2026-01-31T12:00:00+00:00", "is empty", "data_interval_start equal to data_interval_end", *CRON),
+        (
+            "2026-01-31T12:00:00+00:00",
+            "the window is empty",
+            "data_interval_start equal to data_interval_end",
+            "from the day of the run",
+        ),
     ),
     "product that is no number": ({"product_id": "Curso"}, ("product_id is 'Curso'", "whole number such as")),
     "unknown role of the account": (
@@ -100,6 +105,7 @@ def failure(hotmart: HotmartEmulator, operator: Any, **changes: Any) -> str:
     assert not re.search(r"\w\w\. \w", told), told
     assert len(told) < 700
     assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return told
 
 
@@ -172,7 +178,10 @@ def test_a_bad_connection_is_told_before_the_first_call(
     if "extra" in changes and LINE < (3, 2):
         pytest.skip("Airflow before 3.2 does not take such a connection from the environment")
     told = failure(hotmart, HotmartListProductsOperator(task_id="bad"), **changes)
-    assert "HotmartConfigError: Check connection 'hotmart_default': " in told
+    # Its first words are all that a list of logs shows.
+    assert fragments[0] in told[:80] or fragments[0].startswith("connection ")
+    assert told.startswith("Check connection 'hotmart_default': ")
+    assert told.endswith(" (HotmartConfigError)")
     assert [fragment for fragment in fragments if fragment not in told] == [], told
     assert hotmart.client_secret not in told
     assert hotmart.calls == []
@@ -245,6 +254,7 @@ def test_a_task_is_retried_only_where_that_may_help(airflow: ThrowawayAirflow, t
         "wrong_secret": {"hotmart_conn_id": "wrong_secret"},
         "no_permission": {"hotmart_conn_id": "no_permission"},
         "no_login": {"hotmart_conn_id": "no_login"},
+        "no_connection": {"hotmart_conn_id": "not_there"},
         "refused": {"hotmart_conn_id": "refused"},
     }
     passing = {"server_error": {"hotmart_conn_id": "server_error"}, "saved": {"hotmart_conn_id": "saved"}}
@@ -277,3 +287,44 @@ def test_a_task_is_retried_only_where_that_may_help(airflow: ThrowawayAirflow, t
         assert (run.task("server_error").state, run.task("server_error").tries) == ("failed", 3)
         assert (run.task("saved").state, run.task("saved").tries) == ("success", 3)
         assert run.task("saved").xcom
+
+
+def test_a_missing_connection_is_named_with_how_to_add_it() -> None:
+    operator = HotmartListProductsOperator(task_id="bad", hotmart_conn_id="not_there")
+    with pytest.raises(AirflowFailException) as caught:
+        execute(operator)
+    assert str(caught.value).startswith("There is no connection 'not_there': add it under Admin > Connections with the")
+    assert "`airflow connections add not_there --conn-type hotmart --conn-login CLIENT_ID" in str(caught.value)
+
+
+@pytest.mark.skipif(not HAS_SUPERVISOR, reason="logs have one line for each event since Airflow 3")
+def test_the_log_of_a_failed_task_tells_once_what_to_do(airflow: ThrowawayAirflow, hotmart: HotmartEmulator) -> None:
+    dag = DAG.format(tasks={"wrong_secret": {}, "passing": {"hotmart_conn_id": "down", "retries": 0}})
+    connections = {
+        "hotmart_default": connection(hotmart, password="wrong"),
+        "down": connection(hotmart, host="http://127.0.0.1:9", token_url=hotmart.token_url),
+    }
+    run = airflow.run(dag, "hopeless", connections=connections, supervised=True)
+    assert run.states() == {"wrong_secret": "failed", "passing": "failed"}
+    for task, told in {
+        "wrong_secret": "Hotmart does not accept the Client ID and Client Secret: copy both again",
+        "passing": "No connection to 127.0.0.1: check the network and try again",
+    }.items():
+        [log] = [path for path in run.task_logs if path.parent.name == task]
+        lines = [line for line in log.read_text(encoding="utf-8").splitlines() if told in line]
+        assert len(lines) == 1
+        [shown] = [one["exc_value"] for one in json.loads(lines[0])["error_detail"]]
+        assert shown.startswith(told)
+
+
+def test_a_task_that_succeeds_tells_the_window_that_it_listed(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
+    given = {"sales_start_date": "2026-01-01", "sales_end_date": "2026-01-02", "timezone": "America/Sao_Paulo"}
+    tasks = {"given": given, "file": {**given, "destination": f"{tmp_path}/sales.jsonl"}, "left_out": {}}
+    with small_hotmart() as hotmart:
+        run = airflow.run(DAG.format(tasks=tasks), "hopeless", connections={"hotmart_default": connection(hotmart)})
+    assert set(run.states().values()) == {"success"}
+    window = "[2026-01-01T03:00:00+00:00, 2026-01-02T03:00:00+00:00)"
+    assert f"Listed 0 records of {window} with " in run.logs
+    assert f"Wrote 0 records of {window} (" in run.logs
+    [(start, end)] = set(re.findall(r"Listed [1-9]\d* records of \[(.+?), (.+?)\) with ", run.logs))
+    assert datetime.fromisoformat(end) - datetime.fromisoformat(start) == timedelta(days=30)

@@ -103,14 +103,16 @@ def test_a_network_that_does_not_work_is_told(hotmart: HotmartEmulator) -> None:
     for changes in ({"host": nowhere, "token_url": hotmart.token_url}, {"host": nowhere}):
         works, told = as_the_ui_tests(connection(hotmart, **changes))
         assert not works
-        assert told.startswith("No network. No connection to 127.0.0.1: check the network")
+        assert told.startswith("No network. Connection to 127.0.0.1")
 
 
 def test_a_host_without_an_address_is_told(hotmart: HotmartEmulator) -> None:
     changes = {"host": "https://sandbox.hotmart.invalid", "token_url": hotmart.token_url}
     works, told = as_the_ui_tests(connection(hotmart, **changes))
     assert not works
-    assert told.startswith("Unknown host. The name sandbox.hotmart.invalid has no address: check host and environment")
+    assert told.startswith(
+        "Unknown host. The name sandbox.hotmart.invalid is not known to the network: check host and environment"
+    )
     assert "sandbox" in told
     assert len(hotmart.token_calls) == 1
 
@@ -121,7 +123,7 @@ def test_an_answer_that_is_not_json_is_told(hotmart: HotmartEmulator, fault: Fau
     hotmart.faults.add(fault, path=path, times=None)
     works, told = as_the_ui_tests(connection(hotmart))
     assert not works
-    assert told.startswith("Not JSON. Hotmart answered 200 with ")
+    assert told.startswith("Not JSON. ")
 
 
 def test_a_connection_that_is_filled_in_wrongly_is_told(hotmart: HotmartEmulator) -> None:

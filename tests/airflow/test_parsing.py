@@ -117,11 +117,13 @@ def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path:
     assert min(took) < MOST_ADDED, took
     own = {
         "airflow_provider_hotmart",
-        "airflow_provider_hotmart.operators",
-        "airflow_provider_hotmart.operators.base",
         "airflow_provider_hotmart.api",
         "airflow_provider_hotmart.api.endpoints",
         "airflow_provider_hotmart.api.enums",
+        "airflow_provider_hotmart.api.lifecycle",
+        "airflow_provider_hotmart.failing",
+        "airflow_provider_hotmart.operators",
+        "airflow_provider_hotmart.operators.base",
         *(f"airflow_provider_hotmart.operators.{name}" for name in MODULES),
     }
     assert {name for name in added[0] if name.startswith("airflow_provider_hotmart")} <= own

@@ -85,7 +85,10 @@ def test_airflow_builds_the_connection_form(airflow_home: Path) -> None:
     *_, fields, hidden = run(airflow_home, sys.executable, "-c", code).splitlines()
     assert set(fields.split(",")) == {
         "environment",
+        "timezone",
         "basic_token",
+        "pseudonym_key",
+        "hottok",
         "token_url",
         "timeout",
         "max_retries",

@@ -73,21 +73,21 @@ CASES = {
     "not_found": Case("HotmartNotFoundError", always(Fault.status(404))),
     "rate_limit": Case("HotmartRateLimitError", always(Fault.status(429))),
     "server_error": Case("HotmartServerError", always(Fault.status(500)), {"max_retries": 1}),
-    "html": Case("NotJsonError", always(Fault.html())),
+    "html": Case("HotmartNotJsonError", always(Fault.html())),
     "no_list": Case("HotmartResponseError", always(Fault.garbled_items())),
-    "not_json": Case("NotJsonError", always(Fault.truncated_json())),
-    "redirect": Case("HotmartResponseError", always(Fault.redirect())),
+    "not_json": Case("HotmartNotJsonError", always(Fault.truncated_json())),
+    "redirect": Case("HotmartNotJsonError", always(Fault.redirect())),
     "reset": Case("HotmartTransportError", always(Fault.reset())),
     "stall": Case("HotmartTransportError", always(Fault.stall(5)), {"timeout": 1}),
-    "cut_short": Case("CutShortError", always(Fault.cut_short())),
-    "cut_chunks": Case("CutShortError", always(Fault.cut_short(chunked=True))),
-    "token_html": Case("NotJsonError", always(Fault.html(), "/security/")),
+    "cut_short": Case("HotmartTransportError", always(Fault.cut_short())),
+    "cut_chunks": Case("HotmartTransportError", always(Fault.cut_short(chunked=True))),
+    "token_html": Case("HotmartNotJsonError", always(Fault.html(), "/security/")),
     "token_reset": Case("HotmartTransportError", always(Fault.reset(), "/security/")),
     "token_stall": Case("HotmartTransportError", always(Fault.stall(5), "/security/"), {"timeout": 1}),
-    "token_redirect": Case("HotmartResponseError", always(Fault.redirect(), "/security/")),
+    "token_redirect": Case("HotmartNotJsonError", always(Fault.redirect(), "/security/")),
     # Nothing listens at the proxy, which the test names in the environment.
     "proxy": Case("HotmartTransportError", connection={"host": "https://hotmart.example"}),
-    "unknown_host": Case("UnknownHostError", connection={"host": "https://hotmart.invalid"}),
+    "unknown_host": Case("HotmartUnknownHostError", connection={"host": "https://hotmart.invalid"}),
     "tls": Case("HotmartTransportError", connection={"host": "https://127.0.0.1:{port}"}),
     "no_network": Case("HotmartTransportError", connection={"host": "http://127.0.0.1:9"}),
 }
@@ -282,14 +282,14 @@ def test_secrets_are_masked_should_user_code_print_them(airflow: ThrowawayAirflo
         @task
         def talk():
             client = HotmartHook().get_conn()
-            client.log_in()
+            client.get("/products/api/v1/products")
             import logging
             log = logging.getLogger("airflow.task")
             log.info("secret <%s>", client.config.client_secret)
             log.info("basic <%s>", client.config.basic)
             log.info("key <%s>", client.config.pseudonym_key)
             log.info("hottok <%s>", client.config.hottok)
-            log.info("token <%s>", client._token())
+            log.info("token <%s>", client.session()._token())
         talk()
     """
     with small_hotmart(client_id=CLIENT_ID, client_secret=CLIENT_SECRET) as hotmart:

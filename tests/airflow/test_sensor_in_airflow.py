@@ -21,7 +21,7 @@ pytestmark = pytest.mark.airflow
 DAGS = """
     from datetime import UTC, datetime, timedelta
     from airflow.sdk import DAG
-    from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+    from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 
     MODES = {"poke": {}, "reschedule": {"mode": "reschedule"}, "deferrable": {"deferrable": True}}
     USUAL = {"poke_interval": 0.05, "timeout": 1, "roles": "BUYER"}

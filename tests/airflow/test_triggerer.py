@@ -34,8 +34,8 @@ INTERVAL = 3
 DAGS = f"""
     from datetime import UTC, datetime
     from airflow.sdk import DAG, Asset, AssetWatcher, task
-    from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
-    from airflow_provider_hotmart.triggers.hotmart import HotmartSalesParticipantsEventTrigger
+    from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
+    from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
 
     START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -99,13 +99,60 @@ def test_a_refund_is_reported_where_refunds_are_watched(hotmart: HotmartEmulator
     assert people(hotmart, kept)[0][2] == "APPROVED"
 
 
-def test_who_was_reported_as_a_buyer_is_not_new_as_refunded_in_the_same_watch(
+def test_who_was_reported_as_a_buyer_is_new_once_more_when_refunded(
     hotmart: HotmartEmulator, watching: Watching
 ) -> None:
-    way = watching(transaction_status=["REFUNDED", "APPROVED"])
+    way = watching(transaction_status=["REFUNDED", "APPROVED", "COMPLETE"])
+    sale = hotmart.add_sale()
+    assert way.report() == people(hotmart, sale)
+    hotmart.move(sale.transaction, "COMPLETE")
+    assert way.report() is None
+    hotmart.move(sale.transaction, "REFUNDED")
+    assert way.report() == people(hotmart, sale)
+    assert way.report() is None
+
+
+def test_a_dispute_that_is_won_reports_the_dispute_and_not_the_old_state_again(
+    hotmart: HotmartEmulator, watching: Watching
+) -> None:
+    way = watching(transaction_status=["APPROVED", "PROTESTED"])
+    sale = hotmart.add_sale()
+    assert way.report() == people(hotmart, sale)
+    hotmart.move(sale.transaction, "PROTESTED")
+    assert way.report() == people(hotmart, sale)
+    hotmart.move(sale.transaction, "APPROVED")
+    assert way.report() is None
+
+
+def test_where_status_changes_are_not_wanted_who_was_reported_is_not_new_again(
+    hotmart: HotmartEmulator, watching: Watching
+) -> None:
+    way = watching(transaction_status=["REFUNDED", "APPROVED"], report_status_changes=False)
     sale = hotmart.add_sale()
     assert way.report() == people(hotmart, sale)
     hotmart.move(sale.transaction, "REFUNDED")
+    assert way.report() is None
+
+
+def test_two_people_of_whom_nothing_is_known_are_reported_once_each(
+    hotmart: HotmartEmulator, watching: Watching
+) -> None:
+    way = watching(roles="COPRODUCER")
+    sale = hotmart.add_sale(coproducers=2)
+    sale._others = tuple((role, {}) for role, _ in sale._others)
+    assert way.report() == [(sale.transaction, "COPRODUCER", "APPROVED")] * 2
+    hotmart.move(sale.transaction, "COMPLETE")
+    assert way.report() is None
+
+
+def test_the_same_watch_written_otherwise_goes_on_where_it_was(hotmart: HotmartEmulator, watching: Watching) -> None:
+    first, second = (product["id"] for product in hotmart.products[:2])
+    way = watching(product_id=[first, second], transaction_status=["APPROVED", "REFUNDED"], roles="BUYER")
+    sale = hotmart.add_sale(product_id=first)
+    assert way.report() == [(sale.transaction, "BUYER", "APPROVED")]
+    if isinstance(way, Watcher):
+        pytest.skip("a watcher of the same arguments is the same watcher: see the tests of its trigger")
+    way.arguments |= {"product_id": f"{second},{first}", "transaction_status": "refunded,approved", "roles": ["buyer"]}
     assert way.report() is None
 
 

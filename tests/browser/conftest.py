@@ -35,6 +35,16 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 START_TIMEOUT = 240.0
+WRONG_SECRET = """
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG
+
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+
+with DAG("wrong_secret", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args={"retries": 3}):
+    HotmartListProductsOperator(task_id="products", hotmart_conn_id="hotmart_wrong")
+"""
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,9 @@ def site(hotmart: HotmartEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
     # A short name, because the documentation shows it.
     files = Path(tempfile.mkdtemp(prefix="hotmart-"))
     site = Site(f"http://127.0.0.1:{port}", password, files)
+    dags = home / "dags"
+    shutil.copytree(ROOT / "dags_examples", dags, ignore=shutil.ignore_patterns("__pycache__"))
+    (dags / "wrong_secret.py").write_text(WRONG_SECRET, encoding="utf-8")
     log = home / "standalone.log"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
@@ -81,10 +94,11 @@ def site(hotmart: HotmartEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags_examples"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{site.url}/execution/",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "pseudonym_key,hottok",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),

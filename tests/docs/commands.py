@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.emulator.__main__ import parser
 from tests.docs.pages import ROOT, Block
 from tests.docs.shapes import check_connection
@@ -68,7 +70,9 @@ class Terminal:
     def type(self, command: Command) -> None:
         """Run a command, or check what can be checked of it."""
         words = [self._filled(word) for word in command.words]
-        if words[:3] == EMULATOR:
+        if words[:3] == EMULATOR and words[3:4] in (["sale"], ["move"]):
+            self._steer(words, command.output)
+        elif words[:3] == EMULATOR:
             self._emulator(words, command.output)
         elif words[0] == "airflow":
             self._airflow(words)
@@ -109,6 +113,25 @@ class Terminal:
             self.ran.append(words[3])
         if words[1:] == ["providers", "list"]:
             assert "airflow-provider-hotmart" in done.stdout
+
+    def _steer(self, words: list[str], shown: list[str]) -> None:
+        """Give a running emulator the command of a page, about a sale that it has."""
+        with HotmartEmulator(sales=0) as hotmart:
+            sale = hotmart.add_sale(status="STARTED").transaction
+            words = [sale if re.fullmatch(r"HP\d+", word) else word for word in words]
+            done = subprocess.run(
+                [sys.executable, *words[1:], "--url", hotmart.url],
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            code = done.stdout.strip()
+            asked = parser().parse_args(words[3:])
+            assert {one[0] for one in hotmart.truth(asked.status)} == {code}
+            assert all(re.fullmatch(r"HP\d+", line) for line in (code, *shown))
 
     def _emulator(self, words: list[str], shown: list[str]) -> None:
         """Start the emulator, see that it prints what the page shows, and stop it."""
@@ -164,6 +187,27 @@ def check_pip(arguments: list[str]) -> None:
         assert asked, argument
         assert asked[1] == project["name"]
         assert set((asked[2] or "s3").split(",")) <= set(project["optional-dependencies"])
+
+
+def check_compose(text: str) -> None:
+    """See that the emulator of a Compose file starts as it says, and that the connection leads to it."""
+    services = yaml.safe_load(text)["services"]
+    ((name, service),) = [(name, one) for name, one in services.items() if "emulator" in one.get("command", "")]
+    script = shlex.split(service["command"])[2]
+    install, _, start = script.partition("&&")
+    assert install.split()[:3] == ["pip", "install", "--no-deps"]
+    check_pip(install.split()[3:])
+    words = start.split()
+    assert words[:4] == ["exec", *EMULATOR]
+    options = parser().parse_args(words[4:])
+    assert options.host == "0.0.0.0"
+    for other in services.values():
+        if "AIRFLOW_CONN_HOTMART_DEFAULT" in other.get("environment", {}):
+            connection = other["environment"]["AIRFLOW_CONN_HOTMART_DEFAULT"]
+            check_connection(connection)
+            fields = json.loads(connection)
+            assert fields["host"] == f"http://{name}:{options.port}"
+            assert (fields["login"], fields["password"]) == (options.client_id, options.client_secret)
 
 
 def check_pre_commit() -> None:

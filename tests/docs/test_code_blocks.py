@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
+from airflow_provider_hotmart.emulator.__main__ import parser
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connection, environment
-from tests.docs.commands import Terminal, commands_in
+from tests.docs.commands import Terminal, check_compose, commands_in
 from tests.docs.pages import DIRECTIVES, ROOT, Block, blocks_of, name_of, pages
 from tests.docs.shapes import check_connection, kind_of, same_shape
 
@@ -83,8 +85,16 @@ def as_file(blocks: list[Block], *, in_dag: bool) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_is_of_a_kind_that_is_executed(page: str) -> None:
-    known = ("console", "json", "python", *DIRECTIVES)
+    known = ("console", "json", "python", "yaml", *DIRECTIVES)
     assert [f"{block}: {block.language!r}" for block in PAGES[page] if block.language not in known] == []
+
+
+YAML = [block for blocks in PAGES.values() for block in blocks if block.language == "yaml"]
+
+
+@pytest.mark.parametrize("block", YAML, ids=str)
+def test_a_compose_file_starts_an_emulator_that_its_airflow_reaches(block: Block) -> None:
+    check_compose(block.text)
 
 
 def test_whole_dags_on_the_pages_are_examples_that_run() -> None:
@@ -165,15 +175,15 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     """One of everything that the pages show, as it really comes."""
     from airflow_provider_hotmart.api.client import HotmartClient
     from airflow_provider_hotmart.api.config import HotmartConfig
-    from airflow_provider_hotmart.triggers.hotmart import _payload, take_snapshot
-    from airflow_provider_hotmart.watch import Watch
+    from airflow_provider_hotmart.watching.snapshot import Snapshot
+    from airflow_provider_hotmart.watching.watch import Watch
 
     folder = tmp_path_factory.mktemp("real").as_uri()
     dag = f"""
         from datetime import UTC, datetime
         from airflow.providers.common.compat.sdk import DAG
         from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
-        from airflow_provider_hotmart.sensors.hotmart import HotmartNewSalesParticipantsSensor
+        from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 
         with DAG("real", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
             HotmartListSalesParticipantsOperator(task_id="manifest", destination="{folder}/a.jsonl")
@@ -187,17 +197,25 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
         # Some field is missing of everybody; together they have them all.
         address = {**record.get("user", {}).get("address", {}), **(one["user"].get("address") or {})}
         record = {**one, "user": {**record.get("user", {}), **one["user"], "address": address}}
-    snapshot = take_snapshot(Watch("hotmart_default"), client)
+    watch = Watch("hotmart_default")
+    window = watch.window(client.clock.time(), None)
+    snapshot = Snapshot.take(watch, window, watch.listing(client, window))
     return {
         "record": record,
         "product": next(client.iter_products()),
         "manifest": run.task("manifest").xcom,
         "found with a file": run.task("found").xcom,
-        "event": _payload(snapshot.window, [(sale, sale.unknown(set())) for sale in snapshot.sales]),
+        "event": snapshot.news([]).events[0],
     }
 
 
-JSON = [block for blocks in PAGES.values() for block in blocks if block.language == "json"]
+#: The rules of stores are put to the test in tests/stores.
+JSON = [
+    block
+    for blocks in PAGES.values()
+    for block in blocks
+    if block.language == "json" and not {"Rules", "rules"} & set(json.loads(block.text))
+]
 
 
 @pytest.mark.airflow
@@ -210,3 +228,22 @@ def test_json_looks_like_the_real_thing(block: Block, real: Mapping[str, Any]) -
         check_connection(block.text)
     else:
         same_shape(shown, real[kind])
+
+
+@pytest.mark.parametrize(
+    "block", [block for blocks in PAGES.values() for block in blocks if block.language == "yaml"], ids=str
+)
+def test_a_compose_file_connects_airflow_with_the_emulator_in_it(block: Block) -> None:
+    services = yaml.safe_load(block.text)["services"]
+    command = services.pop("hotmart")["command"]
+    options, _ = parser().parse_known_args(command.partition(".emulator ")[2].rstrip('"').split())
+    assert services.keys() == {
+        f"airflow-{name}" for name in ("apiserver", "dag-processor", "scheduler", "triggerer", "worker")
+    }
+    for service in services.values():
+        account = service["environment"]["AIRFLOW_CONN_HOTMART_DEFAULT"]
+        check_connection(account)
+        fields = json.loads(account)
+        usual = parser().parse_args([])
+        assert (fields["login"], fields["password"]) == (usual.client_id, usual.client_secret)
+        assert fields["host"] == f"http://hotmart:{options.port}"

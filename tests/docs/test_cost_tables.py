@@ -17,7 +17,7 @@ from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.emulator import HotmartEmulator
-from airflow_provider_hotmart.watch import Watch
+from airflow_provider_hotmart.watching.watch import Watch
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
@@ -112,7 +112,7 @@ def test_watching_costs_what_the_table_tells(statuses: int, sales: int, minutes:
     with account(sales=sales, days=6, statuses=["APPROVED"]) as client:
         watch = Watch("hotmart_default", {"transaction_status": "APPROVED"}, None, timedelta(days=7))
         window = watch.window(time.time(), None)
-        assert sum(1 for _ in watch.look(client, window)) >= sales
+        assert sum(1 for _ in watch.participants(watch.listing(client, window))) >= sales
         start, end = window.isoformat()
         calls = calls_for(client, transaction_status="APPROVED", sales_start_date=start, sales_end_date=end)
     assert statuses * calls * 60 / minutes == told

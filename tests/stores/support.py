@@ -204,6 +204,10 @@ class Azure:
             begun -= set() if parts else {name}
         return sorted(begun)
 
+    def begin(self, key: str) -> None:
+        """Begin an upload, as a run does that is killed."""
+        self._client.get_blob_client(key).stage_block(f"{0:048d}", b"{}\n")
+
     def put(self, key: str, content: bytes) -> None:
         self._client.upload_blob(key, content, overwrite=True)
 

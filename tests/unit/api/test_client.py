@@ -242,7 +242,7 @@ class TestToken:
         assert len(hotmart.token_calls) == 1
 
     @pytest.mark.parametrize(
-        "body", [b"[]", b'{"access_token":7}', b'{"access_token":"a b"}', b'{"access_token":"\xc3\xa9"}', b"{}"]
+        "body", [b'{"access_token":7}', b'{"access_token":"a b"}', b'{"access_token":"\xc3\xa9"}', b"{}"]
     )
     def test_a_token_that_fits_in_no_header_is_an_error_that_does_not_show_it(
         self, hotmart: HotmartEmulator, body: bytes
@@ -250,6 +250,11 @@ class TestToken:
         hotmart.faults.add(Fault.body(body), path=TOKEN_PATH)
         with client_of(hotmart) as client, pytest.raises(HotmartResponseError, match="usable access_token"):
             products(client)
+
+    def test_a_token_host_that_sends_no_object_is_asked_again(self, hotmart: HotmartEmulator) -> None:
+        hotmart.faults.add(Fault.not_object(), path=TOKEN_PATH)
+        with client_of(hotmart) as client:
+            assert products(client) == hotmart.products
 
     @pytest.mark.parametrize("lifetime", [b"", b',"expires_in":null', b',"expires_in":true', b',"expires_in":-1'])
     def test_a_token_of_untold_life_is_used_for_a_while(self, hotmart: HotmartEmulator, lifetime: bytes) -> None:
@@ -378,9 +383,10 @@ class TestStop:
         hotmart.stop()
         assert threading.active_count() <= before
 
-    def test_calls_under_way_are_broken_off(self, hotmart: HotmartEmulator, client: HotmartClient) -> None:
+    @pytest.mark.parametrize("max_retries", [0, 5])
+    def test_calls_under_way_are_broken_off(self, hotmart: HotmartEmulator, max_retries: int) -> None:
         hotmart.faults.add(Fault.stall(60), path=PRODUCTS, times=None)
-        with client.session() as session:
+        with client_of(hotmart, max_retries=max_retries) as client, client.session() as session:
             bodies = [session.submit(session.call(PRODUCTS, {})) for _ in range(20)]
             until(lambda: len(hotmart.calls) == session.width)
             began = time.monotonic()

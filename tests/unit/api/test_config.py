@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.api.config import EXTRA_KEYS, TOKEN_URL, HotmartConfig
+from airflow_provider_hotmart.api.config import EXTRA_KEYS, TOKEN_URL, HotmartConfig, is_loopback
 from airflow_provider_hotmart.api.errors import HotmartConfigError
 
 #: What a test may use as a secret: an error never shows it.
@@ -268,3 +268,22 @@ def test_a_proxy_in_front_of_the_api_does_not_get_the_secret() -> None:
 def test_errors_name_the_connection() -> None:
     with pytest.raises(HotmartConfigError, match="Check connection 'mine': login is empty"):
         HotmartConfig.from_fields(name="connection 'mine'")
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://localhost:8080", True),
+        ("https://127.0.0.1", True),
+        ("http://127.8.9.1/x", True),
+        ("http://[::1]:80", True),
+        ("https://127.example.com", False),
+        ("https://localhost.example.com", False),
+        ("http://10.0.0.1", False),
+        ("http://127.0.0.1@example.com", False),
+        ("http://[::1", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_and_no_name_that_looks_like_it(url: str, here: bool) -> None:
+    assert is_loopback(url) is here

@@ -23,7 +23,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartTransportError,
     HotmartUnknownHostError,
 )
-from airflow_provider_hotmart.api.http import HttpSession, Response, hide_queries_from_debug_logs, is_loopback
+from airflow_provider_hotmart.api.http import HttpSession, Response, hide_queries_from_debug_logs
 from airflow_provider_hotmart.emulator import Fault, Quirks
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.faults import Delivery
@@ -296,22 +296,6 @@ class TestProxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
         error = failure(session, "http://hotmart.invalid")
         assert "The proxy did not connect to hotmart.invalid:80: check the proxy settings" in str(error)
-
-    @pytest.mark.parametrize(
-        ("host", "here"),
-        [
-            ("localhost", True),
-            ("127.0.0.1", True),
-            ("127.8.9.1", True),
-            ("::1", True),
-            ("127.example.com", False),
-            ("localhost.example.com", False),
-            ("10.0.0.1", False),
-            ("", False),
-        ],
-    )
-    def test_loopback_is_this_machine_and_no_name_that_looks_like_it(self, host: str, here: bool) -> None:
-        assert is_loopback(host) is here
 
 
 class TestAbort:

@@ -16,7 +16,7 @@ from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoints import PRODUCTS as PRODUCTS_ENDPOINT
-from airflow_provider_hotmart.api.enums import SaleStatus, ranks
+from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import (
     HotmartInvalidRequestError,
     HotmartNotFoundError,
@@ -25,6 +25,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartStoppedError,
 )
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Quirks
@@ -242,6 +243,16 @@ class TestTwoNamesOfOneState:
         with client_of(disputed, width=1) as client, pytest.raises(Exception, match="HTTP 4"):
             found(client, transaction_status="PROTESTED,DISPUTE", **YEAR)
 
+    @pytest.mark.parametrize("known", Quirks.choices()["protested"])
+    @pytest.mark.parametrize("asked", ["PROTESTED", "DISPUTE", "PROTESTED,DISPUTE"])
+    def test_a_part_of_the_window_that_is_refused_for_its_age_is_not_taken_for_a_name_that_is_not_known(
+        self, disputed: HotmartEmulator, known: str, asked: str
+    ) -> None:
+        disputed.quirks = Quirks(protested=known, look_back="age")
+        dates = {"sales_start_date": NOW - 800 * DAY, "sales_end_date": NOW}
+        with client_of(disputed) as client, pytest.raises(HotmartInvalidRequestError, match="the oldest that can work"):
+            found(client, transaction_status=asked, **dates)
+
     def test_a_400_about_another_status_is_an_error(self, shop: HotmartEmulator) -> None:
         shop.faults.add(Fault.status(400), path=SALES)
         with client_of(shop) as client, pytest.raises(HotmartInvalidRequestError):
@@ -308,6 +319,20 @@ class TestTransaction:
             assert {one[0] for one in found(client, transaction=codes)} == set(codes)
             complete = found(client, transaction=codes, transaction_status="COMPLETE")
         assert {(one[0], one[3]) for one in complete} == {(code, "COMPLETE") for code in codes[1:3]}
+
+    @pytest.mark.parametrize("known", Quirks.choices()["protested"])
+    @pytest.mark.parametrize("asked", ["PROTESTED", "DISPUTE", "ALL"])
+    @pytest.mark.parametrize("look_back", Quirks.choices()["look_back"])
+    def test_a_protested_one_is_found_under_either_name_of_its_status(
+        self, old: HotmartEmulator, known: str, asked: str, look_back: str
+    ) -> None:
+        old.quirks = Quirks(protested=known, transaction_window="default", look_back=look_back)
+        sale = old.add_sale(status="PROTESTED", ordered_at=NOW - 500 * DAY)
+        with client_of(old) as client:
+            people = found(client, transaction=sale.transaction, transaction_status=asked)
+            nobody = found(client, transaction="HP0000000000", transaction_status=asked)
+        assert {one[:3] for one in people} == {one[:3] for one in old.truth(transaction=sale.transaction)}
+        assert nobody == []
 
     def test_a_code_that_there_is_not_finds_nothing(self, old: HotmartEmulator) -> None:
         with client_of(old) as client:
@@ -464,15 +489,13 @@ class TestEnd:
 
     def test_none_is_left_when_nobody_reads_on(self, big: HotmartEmulator) -> None:
         with client_of(big) as client:
-            records = participants(client, **COMPLETE)
+            listing = listing_of(client, **COMPLETE)
+            records = listing.objects()
             next(records)
             assert fetching_threads() != []
             records.close()  # type: ignore[attr-defined]  # a generator
             assert fetching_threads() == []
-            time.sleep(0.3)  # the emulator notes what it has answered, whether somebody is there or not
-            calls = len(big.calls)
-            time.sleep(0.3)
-        assert len(big.calls) == calls < 20
+            assert listing.calls < 20
 
     def test_an_error_of_one_call_breaks_off_the_others(self) -> None:
         silent: list[Call] = []

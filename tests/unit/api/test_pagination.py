@@ -154,6 +154,11 @@ def read(
     return list(pagination.answers(requests or [of(YEAR)]))
 
 
+def moments_of(answers: Sequence[Answer]) -> list[int]:
+    """When the windows of answers begin."""
+    return [answer.request.window.start for answer in answers if answer.request.window is not None]
+
+
 def of(window: Window | None, **more: Any) -> Request:
     return Request("/path", more.pop("params", {}), window, **more)
 
@@ -193,15 +198,15 @@ class TestWindows:
         assert orders[0] == orders[1] == orders[2]
         assert sorted(orders[0]) == names_in_order(hotmart)
 
-    def test_answers_come_in_the_order_of_the_requests_and_of_time(self) -> None:
-        hotmart = Hotmart(spread(900), 100)
-        late, early = YEAR.split()
-        answers = read(hotmart, of(late, params={"x": "1"}), of(early, params={"x": "2"}))
-        order = [answer.request.params["x"] for answer in answers]
-        assert order == sorted(order)
-        for x in "12":
-            found = [one.request.window for one in answers if one.request.params["x"] == x]
-            assert found == sorted(found, key=lambda window: (window or YEAR).start)
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_answers_come_in_the_order_of_the_requests_and_of_time(self, width: int) -> None:
+        early, late = YEAR.split()
+        launch = Window(early.start, early.start + 3 * DAY)
+        hotmart = Hotmart(spread(900, window=launch) + spread(300, window=early) + spread(40, window=late), 100)
+        answers = read(hotmart, of(late), of(early), of(late), width=width)
+        assert answers[0].request.window == answers[-1].request.window == late
+        assert moments_of(answers[1:-1]) == sorted(moments_of(answers[1:-1]))
+        assert len(answers) > 15
 
     @pytest.mark.parametrize("width", WIDTHS)
     def test_no_more_calls_are_ahead_than_the_threads_can_use(self, width: int) -> None:
@@ -230,6 +235,7 @@ class TestWindows:
         found = names(read(hotmart, width=width))
         assert sorted(found) == names_in_order(hotmart) == sorted(undisturbed)
         assert found == names(read(hotmart, width=1))
+        assert moments_of(read(hotmart)) == sorted(moments_of(read(hotmart)))
 
     @pytest.mark.parametrize("status", [500, 503, None])
     def test_another_failure_is_none_of_the_window(self, status: int | None) -> None:

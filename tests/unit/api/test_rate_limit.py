@@ -21,8 +21,8 @@ from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.errors import HotmartRateLimitError
+from airflow_provider_hotmart.api.headers import retry_after
 from airflow_provider_hotmart.api.rate_limit import DOCUMENTED_LIMIT, WINDOW, CallBudget, shared_budget
-from airflow_provider_hotmart.api.responses import retry_after
 from airflow_provider_hotmart.api.retry import Retrier, RetryPolicy
 from tests.support import FakeClock, SimulatedClock
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_hotmart.api import errors
+from airflow_provider_hotmart.api.headers import retry_after, seconds
 from airflow_provider_hotmart.api.http import Response
 from airflow_provider_hotmart.api.responses import (
     MAX_DESCRIPTION,
@@ -20,9 +21,7 @@ from airflow_provider_hotmart.api.responses import (
     error_of,
     parse_object,
     parse_page,
-    retry_after,
     scrub,
-    seconds,
 )
 from airflow_provider_hotmart.emulator.service.bodies import laid_out
 

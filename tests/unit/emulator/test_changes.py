@@ -112,3 +112,37 @@ def test_a_callback_that_fails_is_seen(
     empty.on_call = fail
     assert visitor.error() == (500, "emulator_error")
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_change_by_hand_shows_in_every_listing_at_once(visitor: Client, empty: HotmartEmulator) -> None:
+    product = next(one for one in empty.products if one["is_subscription"])
+    paths = [f"/payments/api/v1/{name}" for name in ("subscriptions", "subscriptions/transactions", "sales/summary")]
+    assert [visitor.items(path) for path in paths] == [[], [], []]
+    sale = empty.add_sale(product_id=product["id"])
+    assert [len(visitor.items(path)) for path in paths] == [1, 1, 1]
+    empty.move(sale.transaction, "REFUNDED")
+    rows, charges, summary = (visitor.items(path) for path in paths)
+    assert (rows[0]["status"], charges[0]["recurrency"]["status"]) == ("CANCELLED_BY_SELLER", "REFUNDED")
+    assert summary == []
+    empty.remove(sale.transaction)
+    assert [visitor.items(path) for path in paths] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("sale_status", "ticket_status"),
+    [("COMPLETE", "SOLD"), ("REFUNDED", "REFUNDED"), ("CHARGEBACK", "CHARGEBACK"), ("EXPIRED", "EXCLUDED"),
+     ("WAITING_PAYMENT", "RESERVED")],
+)  # fmt: skip
+def test_a_ticket_follows_its_sale(
+    visitor: Client, empty: HotmartEmulator, sale_status: str, ticket_status: str
+) -> None:
+    (event_id,) = empty.event_ids
+    sale = empty.add_sale(product_id=event_id)
+    before = empty.clock.now()
+    empty.clock.advance(60)
+    empty.move(sale.transaction, sale_status)
+    path = f"/events/api/v1/{event_id}/participants"
+    tickets = visitor.items(path, ticket_status=ticket_status)
+    assert {row["buyer"].get("ucode") for row in tickets} == {sale.buyer.get("ucode")}
+    changed = visitor.items(path, ticket_status=ticket_status, last_update=ms(before) + 30_000)
+    assert changed == tickets

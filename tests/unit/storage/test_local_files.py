@@ -280,16 +280,19 @@ else:
     write(job["new"].encode(), 200)
     took = time.monotonic() - began
     choose = random.Random(11)
-    for _ in range(job["times"]):
+    # As many are killed before as after the file is in its place, whatever else the machine does.
+    latest = 2 * took
+    while len(answer) < job["times"]:
         write(job["old"].encode(), 1)
         number = child(lambda: write(job["new"].encode(), 200))
-        time.sleep(choose.uniform(0, 1.2 * took))
+        time.sleep(choose.uniform(0, latest))
         os.kill(number, signal.SIGKILL)
         os.waitpid(number, 0)
         content = path.read_bytes()
         left = len(names()) - 1
         write(job["old"].encode(), 1)
         answer.append([content[:9].decode(), len(content), left, names()])
+        latest *= 0.9 if content.startswith(job["new"].encode()) else 1.1
 print(json.dumps(answer))
 """
 LINE = {"old": '{"old":1}\n', "new": '{"new":1}\n'}
@@ -311,7 +314,8 @@ def test_killed_at_any_moment_the_file_is_the_old_or_the_new_one_and_the_next_ru
     found = drive(tmp_path / "sales.jsonl", system_of_process, "kill", times=100)
     assert {(start, size) for start, size, _, _ in found} == {('{"old":1}', 10_000), ('{"new":1}', 2_000_000)}
     assert {tuple(after) for _, _, _, after in found} == {("sales.jsonl",)}
-    assert any(left for _, _, left, _ in found) == (system_of_process != "nameless")
+    # Without a name, something is left only where the kill comes between two system calls.
+    assert system_of_process == "nameless" or any(left for _, _, left, _ in found)
 
 
 def test_a_name_that_was_left_behind_is_removed_by_the_next_run_of_the_same_destination_alone(tmp_path: Path) -> None:

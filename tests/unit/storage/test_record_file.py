@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 import fsspec
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_hotmart.storage import RecordFile, StorageError, WrittenFile
 from tests.airflow.versions import attach
@@ -178,12 +180,32 @@ def test_a_full_disk_is_an_error_that_may_pass_and_leaves_no_file(suffix: str, s
     assert list(tmp_path.iterdir()) == []
 
 
+class GrowingFileSystem(LocalFileSystem):
+    """Stands for SFTP, HDFS and the like, over local files."""
+
+    protocol = "growing"
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> str:
+        return str(path).removeprefix("growing://")
+
+
 def test_a_store_that_shows_a_file_while_it_grows_gets_it_under_another_name_first(tmp_path: Path) -> None:
-    # fsspec's "dirfs", over a local folder, stands for SFTP, HDFS and the like.
-    attach("dir", fs=fsspec.filesystem("dir", path=str(tmp_path), target_protocol="file"))
-    destination = "dir://sales.jsonl"
-    with RecordFile(destination).writing() as writer:
+    fsspec.register_implementation("growing", GrowingFileSystem, clobber=True)
+    store = GrowingFileSystem()
+    seen: list[list[str]] = []
+    move = store.mv
+
+    def mv(*paths: str, **options: Any) -> None:
+        seen.append([path.name for path in tmp_path.iterdir()])
+        move(*paths, **options)
+
+    store.mv = mv
+    attach("growing", fs=store)
+    with RecordFile(f"growing://{tmp_path}/sales.jsonl").writing() as writer:
         writer.write(LINES, 1000)
+    [[before]] = seen
+    assert re.fullmatch(r"sales\.jsonl\.[0-9a-f]{8}\.part", before)
     assert [path.name for path in tmp_path.iterdir()] == ["sales.jsonl"]
     assert (tmp_path / "sales.jsonl").read_bytes() == LINES
 
@@ -266,3 +288,19 @@ def test_a_signal_handler_may_stop_the_very_thread_that_writes(tmp_path: Path) -
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_while_the_disk_is_waited_for_is_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "sales.jsonl", b"{}\n", 1)
+    file = RecordFile(tmp_path / "sales.jsonl")
+    fsync = os.fsync
+
+    def fsync_and_stop(descriptor: int) -> None:
+        fsync(descriptor)
+        file.stop()
+
+    monkeypatch.setattr(os, "fsync", fsync_and_stop)
+    with pytest.raises(StorageError, match="the task was stopped"), file.writing() as writer:
+        writer.write(LINES, 1000)
+    assert (tmp_path / "sales.jsonl").read_bytes() == b"{}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["sales.jsonl"]

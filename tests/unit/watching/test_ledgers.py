@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -518,49 +519,75 @@ def test_a_ledger_of_200_000_participants_is_small(tmp_path: Path) -> None:
 # Runs that failed
 
 
-def loaded(path: Any, run: str, *failed: str) -> set[int]:
-    """What a run knows, when these others have failed."""
-    ledger = FileLedger(owner(run), path)
-    return ledger.load(NOW, lambda runs: {one for one in runs if one.run_id in failed}).known
+class Airflow:
+    """Stands for an Airflow that knows what became of runs, and writes down whom it was asked about."""
+
+    def __init__(self, **outcomes: bool | None) -> None:
+        self.outcomes = outcomes
+        self.asked: list[set[str]] = []
+
+    def __call__(self, runs: Collection[Run]) -> dict[Run, bool]:
+        self.asked.append({run.run_id for run in runs})
+        return {run: found for run in runs if (found := self.outcomes.get(run.run_id, True)) is not None}
+
+
+def loaded(path: Any, run: str, **outcomes: bool | None) -> set[int]:
+    """What a run knows, when this became of others."""
+    return FileLedger(owner(run), path).load(NOW, Airflow(**outcomes)).known
 
 
 def test_what_a_run_recorded_that_failed_is_not_known(path: str) -> None:
-    report(path, "run-1", 1, 2)
-    report(path, "run-2", 3)
+    report(path, "one", 1, 2)
+    report(path, "two", 3)
     report(path, None, 4)
-    assert loaded(path, "run-3") == {1, 2, 3, 4}
-    assert loaded(path, "run-3", "run-1") == {3, 4}
-    assert loaded(path, "run-1", "run-1") == {3, 4}
+    assert loaded(path, "three") == {1, 2, 3, 4}
+    assert loaded(path, "three", one=False) == {3, 4}
+    assert loaded(path, "three", one=None) == {1, 2, 3, 4}, "it has not ended"
+    assert loaded(path, "one", one=False) == {3, 4}
 
 
-def test_whether_they_failed_is_asked_once_for_all_other_runs_of_the_same_watch(path: str) -> None:
-    for run in ("run-1", "run-2", "run-3"):
+def test_what_became_of_runs_is_asked_once_for_all_of_the_same_watch(path: str) -> None:
+    for run in ("one", "two", "three"):
         report(path, run, 1)
     report(path, None, 2)
-    other = FileLedger(owner("run-4", OTHER), path)
+    other = FileLedger(owner("four", OTHER), path)
     other.load(NOW)
     other.record([3], NOW, None)
-    asked: list[set[Run]] = []
-
-    def failed(runs: Any) -> set[Run]:
-        asked.append(set(runs))
-        return set()
-
-    ledger = FileLedger(owner("run-3"), path)
-    ledger.load(NOW, failed)
+    airflow = Airflow()
+    ledger = FileLedger(owner("three"), path)
+    ledger.load(NOW, airflow)
     ledger.record([1], NOW, None)
-    assert asked == [{run_of("run-1"), run_of("run-2")}]
-    asked.clear()
-    FileLedger(owner("run-1", b"nobody's"), path).load(NOW, failed)
-    assert asked == []
+    assert airflow.asked == [{"one", "two"}]
+    FileLedger(owner("one", b"nobody's"), path).load(NOW, airflow)
+    assert len(airflow.asked) == 1
+
+
+def test_a_run_that_has_succeeded_is_not_asked_for_again(path: str) -> None:
+    for number, run in enumerate(("good", "bad", "running")):
+        report(path, run, number)
+    airflow = Airflow(good=True, bad=False, running=None)
+    ledger = FileLedger(owner("next"), path)
+    assert ledger.load(NOW, airflow).known == {0, 2}
+    ledger.record([1, 5], NOW, None)
+    assert FileLedger(owner("last"), path).load(NOW, airflow).known == {0, 1, 2, 5}
+    assert airflow.asked == [{"good", "bad", "running"}, {"bad", "running", "next"}]
+
+
+def test_a_run_that_records_anew_may_fail_anew(path: str) -> None:
+    report(path, "one", 1)
+    ledger = FileLedger(owner("two"), path)
+    ledger.load(NOW, Airflow(one=True))
+    ledger.record([2], NOW, None)
+    report(path, "one", 1, 3)
+    assert loaded(path, "three", one=False) == {2}
 
 
 def test_a_run_may_record_what_another_recorded_that_failed(path: str) -> None:
-    report(path, "run-1", 1)
-    ledger = FileLedger(owner("run-2"), path)
-    ledger.load(NOW, lambda runs: runs)
+    report(path, "one", 1)
+    ledger = FileLedger(owner("two"), path)
+    assert ledger.load(NOW, Airflow(one=False)).known == set()
     ledger.record([1], NOW, None)
-    assert loaded(path, "run-3", "run-1") == {1}
+    assert loaded(path, "three", one=False) == {1}
 
 
 def test_another_try_is_the_same_run(path: str) -> None:
@@ -655,7 +682,7 @@ def test_what_an_earlier_run_pushed_that_failed_is_not_known() -> None:
     xcoms_report(xcoms, 1, 1)
     xcoms_report(xcoms, 2, 2)
     ti = TaskRun(xcoms, 3)
-    found = XComLedger(owner(ti.run_id), ti).load(NOW, lambda runs: {one for one in runs if one.run_id == "run-1"})
+    found = XComLedger(owner(ti.run_id), ti).load(NOW, Airflow(**{"run-1": False}))
     assert found.known == {2}
 
 

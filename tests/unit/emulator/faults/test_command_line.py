@@ -58,6 +58,12 @@ def test_the_command_line_serves_until_it_is_stopped(number: signal.Signals) -> 
         running.stdout.close()
 
 
+def test_the_emulator_runs_without_any_other_package() -> None:
+    # -S: nothing that is installed can be imported.
+    command = [sys.executable, "-S", "-m", "airflow_provider_hotmart.emulator", "--help"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
 def test_the_help_names_every_quirk_and_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])

@@ -5,68 +5,39 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from array import array
 from contextlib import suppress
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from airflow_provider_hotmart.storage import StorageError
-from airflow_provider_hotmart.watcher_memory import LARGEST_PART, AssetMemory, ProcessMemory
 from airflow_provider_hotmart.watching.ledgers import Owner
+from airflow_provider_hotmart.watching.memory import MAX_PART_SIZE, AssetMemory, ProcessMemory
+from tests.airflow.watching import AssetState, DiedError
 
 NOW = 1_750_000_000.0
 DAY = 86400
 OWNER = Owner(b"12345678", None, timedelta(days=7))
 
 
-class DiedError(Exception):
-    """The triggerer was killed."""
-
-
-class AssetState(dict[str, str]):
-    """
-    Stands for the state that Airflow keeps of one asset.
-
-    :param lasts: so many changes come through before the triggerer dies.
-    """
-
-    def __init__(self, lasts: int = 1_000_000) -> None:
-        super().__init__()
-        self.lasts = lasts
-
-    async def aget(self, key: str) -> Any:
-        await asyncio.sleep(0)
-        return json.loads(self[key]) if key in self else None
-
-    async def aset(self, key: str, value: Any) -> None:
-        await self._live()
-        self[key] = json.dumps(value)
-
-    async def adelete(self, key: str) -> None:
-        await self._live()
-        self.pop(key, None)
-
-    async def _live(self) -> None:
-        await asyncio.sleep(0)
-        self.lasts -= 1
-        if self.lasts < 0:
-            raise DiedError
-
-
 def memory_of(*assets: AssetState) -> AssetMemory:
     by_name = {str(number): asset for number, asset in enumerate(assets)}
-    return AssetMemory(SimpleNamespace(_by_name=by_name, _by_uri={}), OWNER)
+    return AssetMemory(OWNER, SimpleNamespace(_by_name=by_name, _by_uri={}))
 
 
 def known(*assets: AssetState, now: float = NOW) -> set[int]:
     """What a watcher knows that starts now."""
-    return asyncio.run(memory_of(*assets).load(now)).known
+    return remembered(memory_of(*assets), now)
 
 
-def record(memory: AssetMemory, *digests: int, now: float = NOW, since: int | None = None) -> None:
-    asyncio.run(memory.record(digests, now, since))
+def remembered(memory: ProcessMemory, now: float = NOW) -> set[int]:
+    return set().union(*asyncio.run(memory.load(now)))
+
+
+def record(memory: ProcessMemory, *digests: int, now: float = NOW, since: int | None = None) -> None:
+    asyncio.run(memory.record(array("Q", digests), now, since))
 
 
 def loaded(*assets: AssetState, now: float = NOW) -> AssetMemory:
@@ -75,21 +46,32 @@ def loaded(*assets: AssetState, now: float = NOW) -> AssetMemory:
     return memory
 
 
-def test_a_process_remembers_as_long_as_it_lives_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_process_remembers_as_long_as_it_lives_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    memory = ProcessMemory(OWNER)
+    record(memory, 1, 2, since=100)
+    record(memory, 3, since=200)
+    assert (remembered(memory), memory.since) == ({1, 2, 3}, 100)
     with caplog.at_level(logging.WARNING):
-        memory = ProcessMemory()
-        asyncio.run(memory.record([1, 2], NOW, 100))
-        asyncio.run(memory.record([3], NOW, None))
-        found = asyncio.run(memory.load(NOW))
-    assert (found.known, found.since) == ({1, 2, 3}, 100)
+        memory.warn()
     [told] = caplog.messages
     assert "only as long as the triggerer runs" in told
     assert "give it a ledger, or run Airflow 3.3 or later" in told
 
 
+@pytest.mark.parametrize("kind", ["process", "asset"])
+def test_what_has_left_the_lookback_is_dropped_from_memory_too(kind: str) -> None:
+    memory = ProcessMemory(OWNER) if kind == "process" else loaded(AssetState())
+    for day in range(100):
+        record(memory, *range(day * MAX_PART_SIZE, (day + 1) * MAX_PART_SIZE), now=NOW + day * DAY)
+        held = asyncio.run(memory.load(NOW + day * DAY))
+    assert len(held) <= 9
+    assert len(memory._entries) <= 10
+    assert remembered(memory, NOW + 200 * DAY) == set()
+
+
 def test_a_new_asset_has_nothing_to_remember() -> None:
-    found = asyncio.run(memory_of(AssetState()).load(NOW))
-    assert (found.known, found.since) == (set(), None)
+    memory = loaded(AssetState())
+    assert (remembered(memory), memory.since) == (set(), None)
 
 
 def test_what_was_recorded_is_known_after_a_restart() -> None:
@@ -106,7 +88,7 @@ def test_the_beginning_is_remembered_for_good() -> None:
     asset = AssetState()
     record(loaded(asset), since=100)
     record(loaded(asset), 1, since=200)
-    assert asyncio.run(memory_of(asset).load(NOW)).since == 100
+    assert loaded(asset).since == 100
 
 
 def test_many_are_kept_in_parts_that_the_database_takes() -> None:
@@ -116,13 +98,13 @@ def test_many_are_kept_in_parts_that_the_database_takes() -> None:
         record(memory, *range(start, min(start + 1234, 50_000)))
     assert known(asset) == set(range(50_000))
     assert max(len(value) for value in asset.values()) < 64_000
-    assert len(asset) == 1 + -(-50_000 // LARGEST_PART)
+    assert len(asset) == 1 + -(-50_000 // MAX_PART_SIZE)
 
 
 def test_what_has_left_the_lookback_is_dropped() -> None:
     asset = AssetState()
     memory = loaded(asset)
-    record(memory, *range(LARGEST_PART))
+    record(memory, *range(MAX_PART_SIZE))
     record(memory, 10_000, now=NOW + 5 * DAY)
     assert known(asset, now=NOW + 9 * DAY) == {10_000}
     record(memory, 10_001, now=NOW + 9 * DAY)
@@ -137,12 +119,12 @@ def test_what_has_left_the_lookback_is_dropped() -> None:
 @pytest.mark.parametrize("lasts", range(6))
 def test_whenever_the_triggerer_dies_nothing_is_known_that_was_not_recorded(lasts: int) -> None:
     asset = AssetState()
-    record(loaded(asset), *range(LARGEST_PART - 10))
+    record(loaded(asset), *range(MAX_PART_SIZE - 10))
     asset.lasts = lasts
     with suppress(DiedError):
         record(loaded(asset), *range(10_000, 10_100))
     asset.lasts = 1_000_000
-    before = set(range(LARGEST_PART - 10))
+    before = set(range(MAX_PART_SIZE - 10))
     assert before <= known(asset) <= before | set(range(10_000, 10_100))
     record(loaded(asset), *range(20_000, 20_100))
     assert known(asset) >= before | set(range(20_000, 20_100))

@@ -1,0 +1,46 @@
+"""Which instance of a mapped task writes which file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_hotmart.storage.errors import StorageError
+from airflow_provider_hotmart.storage.record_file import RecordFile
+
+#: Key of the XCom in which each instance of a mapped task says what it writes.
+CLAIM = "hotmart_destination"
+
+
+def claim_destination(ti: Any, file: RecordFile) -> None:
+    """
+    Make sure that no other instance of a mapped task writes the same file in the same run.
+
+    Each says what it writes before it looks at what the others say, so that of two at the same moment one at least
+    finds out. To be called before the first call to Hotmart, and again before the file is published.
+
+    :param ti: the task instance; None: outside Airflow.
+    :param file: the destination.
+    :raises StorageError: when another instance writes it.
+    """
+    if getattr(ti, "map_index", -1) < 0:
+        return
+    claim = {"map_index": ti.map_index, "file": file.identity}
+    if (other := _other_instance(ti, claim)) is None:
+        ti.xcom_push(key=CLAIM, value=claim)
+        other = _other_instance(ti, claim)
+        if other is not None:
+            ti.xcom_push(key=CLAIM, value=None)
+    if other is not None:
+        raise StorageError(
+            f"destination {file.path!r} is written by map index {other} of this task in the same run as well: "
+            "give each its own, with the mapped value in its name"
+        )
+
+
+def _other_instance(ti: Any, claim: dict[str, Any]) -> int | None:
+    """Find another instance that has said that it writes the file; None: there is none."""
+    # All instances' come for a list of tasks without ``map_indexes``.
+    for other in ti.xcom_pull(task_ids=[ti.task_id], key=CLAIM) or ():
+        if other is not None and other["file"] == claim["file"] and other["map_index"] != claim["map_index"]:
+            return int(other["map_index"])
+    return None

@@ -1,0 +1,87 @@
+"""Everybody whom one poll saw, and who of them is new to a watcher."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.windows import Window
+from airflow_provider_hotmart.watching.watch import Watch, plain
+
+#: Sales in one event.
+MAX_EVENT_SALES = 500
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    Everybody in the window at one moment.
+
+    :param window: where the poll looked.
+    :param people: (transaction, product ID, status) and role of each, by digest.
+    """
+
+    window: Window
+    people: dict[int, tuple[tuple[str, Any, str | None], str]]
+
+    @classmethod
+    def take(cls, watch: Watch, window: Window, listing: Listing) -> Snapshot:
+        """
+        Look once.
+
+        :param watch: what to look at.
+        :param window: where.
+        :param listing: of that.
+        """
+        people = {}
+        for digest, record in watch.participants(listing):
+            product = plain(record, "product")
+            product_id = product.get("id") if isinstance(product, dict) else None
+            sale = (plain(record, "transaction"), product_id, plain(record, "transaction_status"))
+            people[digest] = (sale, str(plain(record, "role")))
+        return cls(window, people)
+
+    def news(self, known: Iterable[Iterable[int]]) -> News:
+        """
+        Tell who is new.
+
+        :param known: digests of those who are not.
+        """
+        unknown = self.people.keys() - set().union(*known)
+        # In the order in which they were met.
+        fresh = [digest for digest in self.people if digest in unknown] if unknown else []
+        sales: dict[tuple[str, Any, str | None], list[str]] = {}
+        for digest in fresh:
+            sale, role = self.people[digest]
+            sales.setdefault(sale, []).append(role)
+        told = list(sales.items())
+        start, end = self.window.isoformat()
+        events = [
+            {
+                "new": sum(len(roles) for _, roles in batch),
+                "transactions": [
+                    {"transaction": code, "product_id": product_id, "roles": roles, "transaction_status": status}
+                    for (code, product_id, status), roles in batch
+                ],
+                "since": start,
+                "until": end,
+            }
+            for batch in (told[first : first + MAX_EVENT_SALES] for first in range(0, len(told), MAX_EVENT_SALES))
+        ]
+        return News(events, array("Q", fresh))
+
+
+@dataclass(frozen=True)
+class News:
+    """
+    Who is new.
+
+    :param events: payloads, at most 500 sales in each, and nobody's data.
+    :param digests: of all of them.
+    """
+
+    events: list[dict[str, Any]]
+    digests: array[int]
