@@ -75,6 +75,11 @@ class Listing:
         window = next((span for span in spans if span is not None), None)
         return "" if window is None else f" of {window}"
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of it beside what was asked for."""
+        return {}
+
     def __iter__(self) -> Iterator[list[Record]]:
         try:
             # Here, in the caller's thread, so that the token can be made known to what masks logs.
@@ -138,12 +143,11 @@ class Listing:
             status = answer.request.status
             if status not in ALIASES:
                 yield from [answer] if answer.refusal is None else self._through_history(answer.request)
-                continue
-            if answer.refusal is not None:
+            elif answer.refusal is not None:
                 refused.setdefault(status, answer.refusal)
-                continue
-            answered.add(status)
-            yield self._once(answer, found)
+            else:
+                answered.add(status)
+                yield self._once(answer, found)
         for status in refused.keys() & answered:
             self._raise(refused[status])  # of a part of the window only, so it is not the name that was refused
         if not names or names & answered:
@@ -339,7 +343,7 @@ class Listing:
         if status is not None and endpoint.status is not None:
             params[endpoint.filter(endpoint.status).sent_as] = status
         if query.select and endpoint.takes_select:
-            params["select"] = select_for(endpoint, query.select, self._needed())
+            params["select"] = select_for(endpoint, self._sent_select(), self._needed())
         stamps = [one for one in endpoint.stamps if one.sent_as in target]
         stamp = {one.name: int(target[one.sent_as]) if one.kind == "id" else target[one.sent_as] for one in stamps}
         in_path = {one.sent_as: quote(params.pop(one.sent_as), safe="") for one in stamps if one.in_path}
@@ -353,6 +357,10 @@ class Listing:
             stamp=stamp,
         )
         return [replace(request, window=window) for window in windows]
+
+    def _sent_select(self) -> tuple[str, ...]:
+        """The paths to ask Hotmart for."""
+        return self._query.select
 
     def _needed(self) -> list[str]:
         """The paths that are looked at here, whether they were selected or not."""

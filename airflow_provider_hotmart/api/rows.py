@@ -64,7 +64,7 @@ class RecordReader:
         records: list[Record] = []
         shown = Raw(b"null" if status is None else f'"{status}"'.encode())
         for row in rows:
-            content = _fields(row)
+            content = fields(row)
             own: dict[str, Any] = {"transaction": content.pop("transaction")} if "transaction" in content else {}
             if key is not None:
                 own[key] = shown
@@ -196,7 +196,7 @@ def keep(value: Any, asked: tuple[str, ...]) -> Any:
     return kept
 
 
-def identity(endpoint: Endpoint, row: Raw) -> Hashable:
+def identity(endpoint: Endpoint, row: Raw) -> tuple[Hashable, ...]:
     """
     Tell a row from others.
 
@@ -209,7 +209,7 @@ def identity(endpoint: Endpoint, row: Raw) -> Hashable:
             f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
             path=endpoint.path,
         )
-    return tuple(values) if values else bytes(row)
+    return tuple(values) or (bytes(row),)
 
 
 def added_up(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
@@ -261,7 +261,17 @@ def _plain(record: Record) -> Any:
     return decode(record)
 
 
-def _fields(row: Raw) -> dict[str, Any]:
+def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
+    """
+    Put more into a row, under names of its own; what is raw passes through byte for byte.
+
+    :param parts: raw, or dictionaries of raw values, or None.
+    """
+    return Raw(_encoder.encode({**fields(row), **parts}))
+
+
+def fields(row: Raw) -> dict[str, Any]:
+    """Decode a row, but not the values in it."""
     try:
         return _decode_row(row)
     except msgspec.DecodeError:

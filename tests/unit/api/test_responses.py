@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_hotmart.api import errors
-from airflow_provider_hotmart.api.headers import retry_after, seconds
 from airflow_provider_hotmart.api.http import Response
 from airflow_provider_hotmart.api.responses import (
     MAX_DESCRIPTION,
@@ -26,7 +25,7 @@ from airflow_provider_hotmart.api.responses import (
 from airflow_provider_hotmart.emulator.service.bodies import laid_out
 
 PATH = "/payments/api/v1/sales/users"
-NOW = 1_445_412_400.0  # Wed, 21 Oct 2015 07:26:40 GMT
+NOW = 1_445_412_400.0
 HTML = b" <!DOCTYPE html><html><title>Request blocked</title></html>"
 
 
@@ -367,33 +366,3 @@ class TestScrub:
     def test_a_secret_that_is_repeated_in_another_case_does_not_show(self) -> None:
         told = scrub("buyer MARIA@example.com unknown, maria%40EXAMPLE.com", ["Maria@Example.com"])
         assert "maria" not in told.lower()
-
-
-class TestRetryAfter:
-    @pytest.mark.parametrize(
-        ("headers", "wait"),
-        [
-            ({}, None),
-            ({"RateLimit-Reset": "12"}, 12),
-            ({"Retry-After": "7"}, 7),
-            ({"RateLimit-Reset": "12", "Retry-After": "7"}, 12),
-            ({"RateLimit-Reset": "3", "Retry-After": "7"}, 7),
-            ({"RateLimit-Reset": "soon"}, None),
-            ({"Retry-After": "Wed, 21 Oct 2015 07:27:00 GMT"}, 20),
-            ({"Retry-After": "Wed, 21 Oct 2015 07:27:00"}, 20),
-            ({"Retry-After": "Wed, 21 Oct 2015 07:27:00 -0000"}, 20),
-            ({"Retry-After": "Wed, 21 Oct 2015 09:27:00 +0200"}, 20),
-            ({"Retry-After": "Wed, 21 Oct 2015 07:00:00 GMT"}, 0),
-            ({"Retry-After": "in a while"}, None),
-            ({"Retry-After": ""}, None),
-        ],
-    )
-    def test_an_answer_tells_how_long_to_wait(self, headers: dict[str, str], wait: float | None) -> None:
-        assert retry_after(headers, NOW) == wait
-
-    @pytest.mark.parametrize(
-        ("text", "value"),
-        [("5", 5), (" 5.5 ", 5.5), ("-5", 0), ("", None), ("x", None), ("nan", None), ("inf", None), (None, None)],
-    )
-    def test_seconds_are_read_only_from_a_finite_number(self, text: str | None, value: float | None) -> None:
-        assert seconds(text) == value
