@@ -32,7 +32,8 @@ from airflow_provider_hotmart.api.http import Response
 #: Hotmart's descriptions are short; anything longer is no description.
 MAX_DESCRIPTION = 300
 #: A number whose exponent has three digits and more, outside of text: it may be beyond range.
-_LARGE_EXPONENT = re.compile(rb"e[+-]?[0-9]{3,}[,}\]\s]|E[+-]?[0-9]{3,}[,}\]\s]")
+#: Two patterns, because each begins with a letter that is found quickly.
+_LARGE_EXPONENTS = tuple(re.compile(letter + rb"[+-]?[0-9]{3,}[,}\]\s]") for letter in (b"e", b"E"))
 #: Hotmart's names of errors; anything else may be a sentence, and echo what was asked for.
 _ERROR_CODE = re.compile("[a-z0-9_]+")
 
@@ -98,7 +99,7 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items") -> Page:
             page = _Body(_bare_array.decode(body))
         else:
             page = _decoder(rows_key).decode(body)
-        if _LARGE_EXPONENT.search(body):
+        if any(pattern.search(body) for pattern in _LARGE_EXPONENTS):
             msgspec.json.decode(body)
     except msgspec.ValidationError as problem:
         _refuse_form(str(problem), path)

@@ -21,7 +21,7 @@ Record = Raw | dict[str, Any]
 _FIRST_MILLISECOND = 100_000_000_000
 
 _decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_list = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+_decode_list = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
 _decode = msgspec.json.Decoder().decode
 _decode_lines = msgspec.json.Decoder().decode_lines
 _encoder = msgspec.json.Encoder()
@@ -62,18 +62,21 @@ class RecordReader:
         if self._list is None and key is None and not stamp:
             return list(rows)
         records: list[Record] = []
-        shown = Raw(b"null" if status is None else f'"{status}"'.encode())
+        asked = dict(stamp)
+        if key is not None:
+            asked = {key: Raw(b"null" if status is None else f'"{status}"'.encode()), **stamp}
+        is_filtered = self._list is not None and bool(query.kept or query.between)
         for row in rows:
             content = fields(row)
-            own: dict[str, Any] = {"transaction": content.pop("transaction")} if "transaction" in content else {}
-            if key is not None:
-                own[key] = shown
-            own |= {name: value for name, value in stamp.items() if name not in content}
-            if self._list is None:
-                records.append({**own, **content})
-                continue
-            own |= {name: value for name, value in content.items() if name != self._list}
-            records += [{**own, **one} for one in self._elements(content) if self._is_kept(one)]
+            elements = None if self._list is None else self._elements(content.pop(self._list, None))
+            own = {"transaction": content.pop("transaction"), **asked} if "transaction" in content else asked
+            own = {**own, **content}
+            if elements is None:
+                records.append(own)
+            elif is_filtered:
+                records += [{**own, **one} for one in elements if self._is_kept(one)]
+            else:
+                records += [{**own, **one} for one in elements]
         return records
 
     def check(self, rows_met: bool) -> None:
@@ -89,12 +92,11 @@ class RecordReader:
             if path not in self.matched and not self._query.endpoint.knows(path):
                 refuse_select(self._query, path)
 
-    def _elements(self, content: dict[str, Any]) -> list[dict[str, Any]]:
+    def _elements(self, found: Any) -> list[dict[str, Any]]:
         """Read the list in a row whose elements become records."""
-        found = content.get(str(self._list))
         try:
             if found is None or isinstance(found, Raw):
-                return [] if found is None or bytes(found) == b"null" else _decode_list(found)
+                return [] if found is None else _decode_list(found) or []
         except msgspec.ValidationError:
             found = None
         except msgspec.DecodeError:
@@ -134,7 +136,7 @@ class RecordReader:
         if self._list is None:
             yield {**asked, **own} if stamp else {**own, **asked}
             return
-        everything = self._elements(row)
+        everything = self._elements(row.get(self._list))
         kept = own.pop(self._list, None) or [{}] * len(everything)
         for element, part in zip(everything, kept, strict=True):
             if self._is_kept(element):
