@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ if "AIRFLOW_HOME" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 from airflow_provider_hotmart import __version__  # noqa: E402 - the path comes first
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS  # noqa: E402
 from airflow_provider_hotmart.emulator.quirks import COUNTS, MEANINGS, Quirks  # noqa: E402
 
 project = "airflow-provider-hotmart"
@@ -69,6 +71,21 @@ def explain_switches(app: Sphinx, what: str, name: str, obj: object, options: ob
         lines.append("")
 
 
+def show_fields(app: Sphinx, name: str, source: list[str]) -> None:
+    """Put the fields of an endpoint's rows where a page has a block ``{fields} name``."""
+    source[0] = re.sub(r"^```\{fields\} (\w+)\n```$", lambda found: fields_of(found[1]), source[0], flags=re.MULTILINE)
+
+
+def fields_of(name: str) -> str:
+    """Write the columns of an endpoint as a table of Markdown."""
+    lines = ["| Field | Type | |", "|---|---|---|"]
+    for column in ENDPOINTS[name].columns:
+        marks = [word for word, holds in (("personal", column.personal), ("may be missing", column.optional)) if holds]
+        lines.append(f"| `{column.path}` | {column.type} | {', '.join(marks)} |")
+    return "\n".join(lines)
+
+
 def setup(app: Sphinx) -> None:
     """Connect what is above to Sphinx."""
+    app.connect("source-read", show_fields)
     app.connect("autodoc-process-docstring", explain_switches)

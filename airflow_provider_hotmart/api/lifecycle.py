@@ -1,4 +1,4 @@
-"""How a sale moves from status to status, and in which order statuses are asked for therefore."""
+"""How sales and tickets move from status to status, and in which order statuses are asked for therefore."""
 
 from __future__ import annotations
 

@@ -75,6 +75,11 @@ class Listing:
         window = next((span for span in spans if span is not None), None)
         return "" if window is None else f" of {window}"
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of it beside what was asked for."""
+        return {}
+
     def __iter__(self) -> Iterator[list[Record]]:
         try:
             # Here, in the caller's thread, so that the token can be made known to what masks logs.
@@ -128,9 +133,9 @@ class Listing:
         One state has two names, of which the service may refuse either. Whatever is found under the one name is not
         repeated under the other.
         """
+        if self._query.endpoint.sums and set(ALIASES) <= set(rank):
+            rank.remove(ALIASES[1])  # both names would count it twice
         names = {status for status in rank if status in ALIASES}
-        if self._query.endpoint.sums and len(names) > 1:
-            rank.remove(names.pop())  # both names would count it twice
         found: set[Hashable] = set()
         refused: dict[str | None, HotmartError] = {}
         answered: set[str | None] = set()
@@ -212,10 +217,7 @@ class Listing:
             for row in answer.rows:
                 rows.setdefault(identity(self._query.endpoint, row), []).append(row)
         if request is not None:
-            parts = rows.values()
-            yield Answer(
-                request, [part[0] if len(part) == 1 else added_up(self._query.endpoint, part) for part in parts]
-            )
+            yield Answer(request, [added_up(self._query.endpoint, parts) for parts in rows.values()])
 
     def _read(self, statuses: list[str] | list[None]) -> Iterator[Answer]:
         """Read all that is asked for, of some statuses."""
@@ -341,7 +343,7 @@ class Listing:
         if status is not None and endpoint.status is not None:
             params[endpoint.filter(endpoint.status).sent_as] = status
         if query.select and endpoint.takes_select:
-            params["select"] = select_for(endpoint, query.select, self._needed())
+            params["select"] = select_for(endpoint, self._sent_select(), self._needed())
         stamps = [one for one in endpoint.stamps if one.sent_as in target]
         stamp = {one.name: int(target[one.sent_as]) if one.kind == "id" else target[one.sent_as] for one in stamps}
         in_path = {one.sent_as: quote(params.pop(one.sent_as), safe="") for one in stamps if one.in_path}
@@ -355,6 +357,10 @@ class Listing:
             stamp=stamp,
         )
         return [replace(request, window=window) for window in windows]
+
+    def _sent_select(self) -> tuple[str, ...]:
+        """The paths to ask Hotmart for."""
+        return self._query.select
 
     def _needed(self) -> list[str]:
         """The paths that are looked at here, whether they were selected or not."""

@@ -50,6 +50,7 @@ class Request:
     :param may_be_refused: whether a 400 that says that a value is invalid is an answer like others.
     :param may_be_missing: whether a 404 is.
     :param stamp: what records say of what was asked for.
+    :param endpoint: whose path it is; None: that of the listing.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Request:
     may_be_refused: bool = False
     may_be_missing: bool = False
     stamp: Mapping[str, Any] = field(default_factory=dict)
+    endpoint: Endpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,18 @@ class Pagination:
 
     def _call(self, request: Request, token: str | None = None) -> Call:
         params = dict(request.params)
-        if self._endpoint.page_size is not None:
-            params["max_results"] = str(self._endpoint.page_size)
-        if request.window is not None and self._endpoint.dates:
-            (_, start), (_, end) = self._endpoint.dates
+        endpoint = request.endpoint or self._endpoint
+        if endpoint.page_size is not None:
+            params["max_results"] = str(endpoint.page_size)
+        if request.window is not None and endpoint.dates:
+            (_, start), (_, end) = endpoint.dates
             params[start], params[end] = request.window.bounds()
         if token is not None:
             params["page_token"] = token
         return self._session.call(
             request.path,
             params,
-            rows_key=self._endpoint.rows_key,
+            rows_key=endpoint.rows_key,
             personal=self._personal,
             can_narrow=request.window is not None and request.window.can_split,
         )
@@ -191,7 +194,7 @@ class Pagination:
                     if token is not None and error.error == "invalid_token":
                         return None
                     raise
-            keys = Counter(identity(self._endpoint, row) for row in page.rows)
+            keys: Counter[Hashable] = Counter(identity(request.endpoint or self._endpoint, row) for row in page.rows)
             clean = not (found.keys & keys)
             found.keys += keys
             found.is_one_answer = found.keys.total() == len(page.rows)

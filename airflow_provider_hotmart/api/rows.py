@@ -67,7 +67,7 @@ class RecordReader:
             asked = {key: Raw(b"null" if status is None else f'"{status}"'.encode()), **stamp}
         is_filtered = self._list is not None and bool(query.kept or query.between)
         for row in rows:
-            content = _fields(row)
+            content = fields(row)
             elements = None if self._list is None else self._elements(content.pop(self._list, None))
             own = {"transaction": content.pop("transaction"), **asked} if "transaction" in content else asked
             own = {**own, **content}
@@ -198,7 +198,7 @@ def keep(value: Any, asked: tuple[str, ...]) -> Any:
     return kept
 
 
-def identity(endpoint: Endpoint, row: Raw) -> Hashable:
+def identity(endpoint: Endpoint, row: Raw) -> tuple[Hashable, ...]:
     """
     Tell a row from others.
 
@@ -211,7 +211,7 @@ def identity(endpoint: Endpoint, row: Raw) -> Hashable:
             f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
             path=endpoint.path,
         )
-    return tuple(values) if values else bytes(row)
+    return tuple(values) or (bytes(row),)
 
 
 def added_up(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
@@ -263,7 +263,17 @@ def _plain(record: Record) -> Any:
     return decode(record)
 
 
-def _fields(row: Raw) -> dict[str, Any]:
+def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
+    """
+    Put more into a row, under names of its own; what is raw passes through byte for byte.
+
+    :param parts: raw, or dictionaries of raw values, or None.
+    """
+    return Raw(_encoder.encode({**fields(row), **parts}))
+
+
+def fields(row: Raw) -> dict[str, Any]:
+    """Decode a row, but not the values in it."""
     try:
         return _decode_row(row)
     except msgspec.DecodeError:

@@ -43,7 +43,8 @@ from airflow_provider_hotmart.api.errors import (
     HotmartTransportError,
     HotmartUnknownHostError,
 )
-from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.filters import Query, build_query
+from airflow_provider_hotmart.api.joining import SalesListing, parse_include, parse_reconcile
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.get_provider_info import get_provider_info
 
@@ -262,14 +263,18 @@ class HotmartHook(BaseHook):
         """
         return self._iterate(PRODUCT_COUPONS, **filters)
 
-    def iter_sales(self, **filters: Any) -> Iterator[dict[str, Any]]:
+    def iter_sales(self, *, include: Any = None, reconcile: Any = None, **filters: Any) -> Iterator[dict[str, Any]]:
         """
         Yield the account's sales, in Hotmart's own words.
 
+        :param include: one or several of ``participants``, ``commissions``, ``price_details``: a record then holds
+            what those endpoints say of the sale under these names.
+        :param reconcile: True: fail when the number of sales differs from Hotmart's summary; ``"warn"``: say so.
         :param filters: those of :class:`.HotmartListSalesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SALES, **filters)
+        query = self._query(SALES, **filters)
+        return SalesListing(self._client, query, parse_include(include), parse_reconcile(reconcile)).objects()
 
     def iter_sales_commissions(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -389,9 +394,11 @@ class HotmartHook(BaseHook):
         return self._iterate(EVENT_TICKETS, **filters)
 
     def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
+        return Listing(self._client, self._query(endpoint, **filters)).objects()
+
+    def _query(self, endpoint: Endpoint, **filters: Any) -> Query:
         client = self._client
-        query = build_query(endpoint, now=client.clock.time(), timezone=client.config.timezone, **filters)
-        return Listing(client, query).objects()
+        return build_query(endpoint, now=client.clock.time(), timezone=client.config.timezone, **filters)
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -63,8 +63,9 @@ class HotmartListOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name in self.endpoint.arguments:
-            setattr(self, name, filters[name])
+        for name in self.template_fields:
+            if name in filters:
+                setattr(self, name, filters[name])
         self.hotmart_conn_id = hotmart_conn_id
         self.destination = destination
         self.destination_conn_id = destination_conn_id
@@ -87,13 +88,12 @@ class HotmartListOperator(BaseOperator):
         :return: the records; with a destination, the manifest of the file.
         """
         from airflow_provider_hotmart.api.errors import HotmartStoppedError
-        from airflow_provider_hotmart.api.listing import Listing
 
         with fail_without_retry():
             check_rendered(self, self._given)
             client = self.hook.get_conn()
             query = self._query(client)
-            listing = self._listing = Listing(client, query)
+            listing = self._listing = self._make_listing(client, query)
             if self._killed:
                 listing.stop()
             result = self._to_xcom(listing) if self.destination is None else self._to_file(context, query, listing)
@@ -117,6 +117,11 @@ class HotmartListOperator(BaseOperator):
             timezone=self.timezone or client.config.timezone,
             **{name: getattr(self, name) for name in self.endpoint.arguments},
         )
+
+    def _make_listing(self, client: HotmartClient, query: Query) -> Listing:
+        from airflow_provider_hotmart.api.listing import Listing
+
+        return Listing(client, query)
 
     def _to_xcom(self, listing: Listing) -> list[dict[str, Any]]:
         from airflow_provider_hotmart.api.rows import objects
@@ -167,6 +172,7 @@ class HotmartListOperator(BaseOperator):
             "bytes": written.bytes,
             "sha256": written.sha256,
             **self._asked(query),
+            **listing.facts,
             "calls": listing.calls,
         }
 

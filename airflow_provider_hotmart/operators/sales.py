@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_hotmart.api.endpoints import (
     SALES,
@@ -13,6 +13,11 @@ from airflow_provider_hotmart.api.endpoints import (
     SALES_SUMMARY,
 )
 from airflow_provider_hotmart.operators.base import HotmartListOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_hotmart.api.client import HotmartClient
+    from airflow_provider_hotmart.api.filters import Query
+    from airflow_provider_hotmart.api.listing import Listing
 
 
 class HotmartListSalesOperator(HotmartListOperator):
@@ -25,7 +30,8 @@ class HotmartListSalesOperator(HotmartListOperator):
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
     its manifest: ``{"path", "records", "bytes", "sha256", "start_date", "end_date", "transaction_status",
-    "payment_type", "calls"}``.
+    "payment_type", "calls"}``, and with ``include`` also ``"missing"``, the number of sales without counterpart by
+    part; with ``reconcile`` also ``"summary"``.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
 
@@ -46,11 +52,22 @@ class HotmartListSalesOperator(HotmartListOperator):
         without a zone is meant in ``timezone`` (templated). None: 30 days before the end.
     :param sales_end_date: Hotmart's ``end_date``, the first moment that no longer counts (templated). None: now.
     :param select: dot paths of the fields to fetch, a list or comma-separated (templated).
+    :param include: one or several of ``participants``, ``commissions``, ``price_details``: a record then holds, under
+        these names, what those endpoints say of the sale; null where they say nothing (templated). Each page of sales
+        takes one call more for each, and where a filter is used that Hotmart does not have there, each sale does.
+    :param reconcile: True: compare the number of sales by currency with Hotmart's summary of the same filters, and
+        fail when they differ after a second look; ``"warn"``: say so in the log (templated). Nobody has proved that
+        the two agree.
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
     endpoint = SALES
-    template_fields: Sequence[str] = (*SALES.arguments, *HotmartListOperator.template_fields)
+    template_fields: Sequence[str] = (
+        *SALES.arguments,
+        "include",
+        "reconcile",
+        *HotmartListOperator.template_fields,
+    )
 
     def __init__(
         self,
@@ -67,9 +84,19 @@ class HotmartListSalesOperator(HotmartListOperator):
         sales_start_date: Any = None,
         sales_end_date: Any = None,
         select: str | Sequence[str] | None = None,
+        include: str | Sequence[str] | None = None,
+        reconcile: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(filters=locals(), **kwargs)
+
+    include: str | Sequence[str] | None
+    reconcile: bool | str | None
+
+    def _make_listing(self, client: HotmartClient, query: Query) -> Listing:
+        from airflow_provider_hotmart.api.joining import SalesListing, parse_include, parse_reconcile
+
+        return SalesListing(client, query, parse_include(self.include), parse_reconcile(self.reconcile))
 
 
 class HotmartListSalesParticipantsOperator(HotmartListOperator):

@@ -179,3 +179,143 @@ def test_the_backfill_example_goes_month_by_month_until_today(airflow: Throwaway
         )
     assert [path.name for path in (tmp_path / "some" / "backfill").iterdir()] == [f"{months[0]:%Y-%m}.jsonl.gz"]
     assert "has no day before" in some.logs
+
+
+def written(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The records of the one file in a folder."""
+    [path] = (folder / name).iterdir()
+    return read(path)
+
+
+def as_texts(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+
+
+def test_the_example_of_sales_with_everything_joins_yesterday(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
+    example = "hotmart_sales_with_everything"
+    scheduled = datetime.combine(NOW.date() - timedelta(days=3), datetime.min.time(), UTC) + timedelta(hours=9)
+    with small_hotmart(sales=400, clock=Clock(frozen=NOW)) as hotmart:
+        run = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            {"dag_id": example, "logical_date": scheduled.isoformat()},
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+        )
+        check_parsed(run, example)
+        day = scheduled.astimezone(SAO_PAULO).date() - timedelta(days=1)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=SAO_PAULO)
+        window = {"start_date": midnight, "end_date": midnight + timedelta(days=1)}
+        truth = hotmart.truth_rows("sales/history", **window)
+        rows = written(tmp_path, "sales")
+        parts = ("participants", "commissions", "price_details")
+        plain = [{key: value for key, value in row.items() if key not in parts} for row in rows]
+        assert as_texts(plain) == as_texts(truth) != []
+        shares = {row["transaction"]: row for row in hotmart.truth_rows("sales/commissions", **window)}
+        for row in rows:
+            assert all(row[part] for part in parts)
+            assert row["commissions"]["commissions"] == shares[row["purchase"]["transaction"]]["commissions"]
+        assert run.task("sales").xcom["missing"] == dict.fromkeys(parts, 0)
+
+
+def test_the_example_of_subscriptions_has_all_of_them_and_the_last_charges(
+    airflow: ThrowawayAirflow, tmp_path: Path
+) -> None:
+    example = "hotmart_subscriptions"
+    scheduled = datetime.combine(NOW.date(), datetime.min.time(), UTC) - timedelta(hours=15)
+    with small_hotmart(sales=400, clock=Clock(frozen=NOW)) as hotmart:
+        run = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            {"dag_id": example, "logical_date": scheduled.isoformat()},
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+        )
+        check_parsed(run, example)
+        assert as_texts(written(tmp_path, "subscriptions")) == as_texts(hotmart.truth_rows("subscriptions")) != []
+        # Airflow 2 ends the data interval of a run by hand at the last scheduled moment before it.
+        day = scheduled if HAS_SUPERVISOR else scheduled - timedelta(days=1)
+        end = day.astimezone(SAO_PAULO).replace(hour=0, minute=0, second=0)
+        charges = {"transaction_date": end - timedelta(days=3), "end_transaction_date": end}
+        truth = hotmart.truth_rows("subscriptions/transactions", **charges)
+        assert as_texts(written(tmp_path, "subscription_transactions")) == as_texts(truth) != []
+
+
+def test_the_example_of_the_catalogue_has_all_products_and_what_belongs_to_them(
+    airflow: ThrowawayAirflow, tmp_path: Path
+) -> None:
+    example = "hotmart_catalogue"
+    with small_hotmart(sales=10, clock=Clock(frozen=NOW)) as hotmart:
+        run = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            example,
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+        )
+        check_parsed(run, example)
+        assert written(tmp_path, "products") == hotmart.products
+        for name, key, path in (
+            ("offers", "ucode", "products/:ucode/offers"),
+            ("plans", "ucode", "products/:ucode/plans"),
+            ("coupons", "id", "coupon/product/:product_id"),
+        ):
+            column = f"product_{key}"
+            truth = [
+                {column: product[key], **row}
+                for product in hotmart.products
+                for row in hotmart.truth_rows(path, **{"ucode" if key == "ucode" else column: product[key]})
+            ]
+            assert as_texts(written(tmp_path, name)) == as_texts(truth) != []
+
+
+def test_the_example_of_club_progress_lists_areas_users_and_lessons(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
+    example = "hotmart_club_progress"
+    with small_hotmart(sales=60, clock=Clock(frozen=NOW)) as hotmart:
+        names = list(hotmart.club_subdomains)[:2]
+        run = airflow.run(
+            ROOT / "dags_examples" / f"{example}.py",
+            example,
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+            AIRFLOW_VAR_HOTMART_SUBDOMAINS=",".join(names),
+        )
+        check_parsed(run, example)
+        users = [
+            {"subdomain": name, **row} for name in names for row in hotmart.truth_rows("club/users", subdomain=name)
+        ]
+        assert as_texts(written(tmp_path, "club_users")) == as_texts(users) != []
+        lessons = [
+            {"subdomain": user["subdomain"], "user_id": user["user_id"], **row}
+            for user in users
+            for row in hotmart.truth_rows(
+                "club/users/:user_id/lessons", subdomain=user["subdomain"], user_id=user["user_id"]
+            )
+        ]
+        assert as_texts(written(tmp_path, "club_lessons")) == as_texts(lessons) != []
+        modules = {row["module_id"] for row in written(tmp_path, "club_modules")}
+        assert {row["module_id"] for row in written(tmp_path, "club_pages")} == modules
+
+
+def test_the_example_of_the_last_days_replaces_what_has_changed(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
+    example = "hotmart_last_days_anew"
+    scheduled = datetime.combine(NOW.date(), datetime.min.time(), UTC) - timedelta(hours=16)
+    job = {"dag_id": example, "logical_date": scheduled.isoformat(), "conf": {"days": 3}}
+    # Airflow 2 ends the data interval of a run by hand at the last scheduled moment before it.
+    last = (scheduled if HAS_SUPERVISOR else scheduled - timedelta(days=1)).astimezone(SAO_PAULO).date()
+    days = [last - timedelta(days=back) for back in (1, 2, 3)]
+    with small_hotmart(sales=400, clock=Clock(frozen=NOW)) as hotmart:
+        for round_ in range(2):
+            run = airflow.run(
+                ROOT / "dags_examples" / f"{example}.py",
+                job,
+                connections={"hotmart_default": connection(hotmart)},
+                AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+            )
+            check_parsed(run, example)
+            folder = tmp_path / "sales_by_day"
+            assert sorted(path.name for path in folder.iterdir()) == sorted(f"{day}.jsonl.gz" for day in days)
+            for day in days:
+                midnight = datetime(day.year, day.month, day.day, tzinfo=SAO_PAULO)
+                window = {"start_date": midnight, "end_date": midnight + timedelta(days=1)}
+                rows = read(folder / f"{day}.jsonl.gz")
+                assert as_texts(rows) == as_texts(hotmart.truth_rows("sales/history", **window)) != []
+            if round_ == 0:
+                hotmart.move(rows[0]["purchase"]["transaction"], "REFUNDED")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: MyST's directives that look like blocks of code. They are checked where the site is built.
-DIRECTIVES = ("{container}", "{eval-rst}", "{include}", "{literalinclude}", "{raw}", "{toctree}")
+DIRECTIVES = ("{container}", "{eval-rst}", "{fields}", "{include}", "{literalinclude}", "{raw}", "{toctree}")
 _FENCE = re.compile(r"^(`{3,})\s*(\S*)")
 _SKIP = re.compile(r"^<!-- test: skip because (.{10,}) -->$")
 

@@ -27,6 +27,7 @@ def kind_of(shown: Mapping[str, Any]) -> str:
     """Tell what an example is an example of."""
     for key, kind in (
         ("conn_type", "connection"),
+        ("price_details", "parts"),
         ("role", "record"),
         ("is_subscription", "product"),
         ("calls", "manifest"),

@@ -175,6 +175,10 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     """One of everything that the pages show, as it really comes."""
     from airflow_provider_hotmart.api.client import HotmartClient
     from airflow_provider_hotmart.api.config import HotmartConfig
+    from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES, SALES_PARTICIPANTS, Endpoint
+    from airflow_provider_hotmart.api.filters import build_query
+    from airflow_provider_hotmart.api.joining import PARTS, SalesListing
+    from airflow_provider_hotmart.api.listing import Listing
     from airflow_provider_hotmart.watching.snapshot import Snapshot
     from airflow_provider_hotmart.watching.watch import Watch
 
@@ -193,16 +197,23 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     config = HotmartConfig.from_fields(login=hotmart.client_id, password=hotmart.client_secret, host=hotmart.url)
     client = HotmartClient(config)
     record: dict[str, Any] = {}
-    for one in client.iter_sales_participants(transaction_status="ALL"):
+
+    def listed(endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
+        return Listing(client, build_query(endpoint, now=client.clock.time(), **filters)).objects()
+
+    for one in listed(SALES_PARTICIPANTS, transaction_status="ALL"):
         # Some field is missing of everybody; together they have them all.
         address = {**record.get("user", {}).get("address", {}), **(one["user"].get("address") or {})}
         record = {**one, "user": {**record.get("user", {}), **one["user"], "address": address}}
+    sales = SalesListing(client, build_query(SALES, now=client.clock.time()), tuple(PARTS)).objects()
+    plain = {"base", "total", "vat", "real_conversion_rate"}
     watch = Watch("hotmart_default")
     window = watch.window(client.clock.time(), None)
     snapshot = Snapshot.take(watch, window, watch.listing(client, window))
     return {
         "record": record,
-        "product": next(client.iter_products()),
+        "product": next(listed(PRODUCTS)),
+        "parts": next({part: one[part] for part in PARTS} for one in sales if one["price_details"].keys() == plain),
         "manifest": run.task("manifest").xcom,
         "found with a file": run.task("found").xcom,
         "event": snapshot.news([]).events[0],

@@ -1,0 +1,266 @@
+"""The history of sales, joined with what the other endpoints say of each sale, and compared with the summary."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from msgspec import Raw
+
+from airflow_provider_hotmart.api.client import HotmartClient
+from airflow_provider_hotmart.api.endpoints import (
+    SALES,
+    SALES_COMMISSIONS,
+    SALES_PARTICIPANTS,
+    SALES_PRICE_DETAILS,
+    SALES_SUMMARY,
+    Endpoint,
+)
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.filters import Query, parse_texts, suggestion
+from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.pagination import Answer, Request
+from airflow_provider_hotmart.api.rows import decode, fields, identity, joined, objects
+
+_log = logging.getLogger(__name__)
+#: What can be joined with a sale, by the name that it has in a record.
+PARTS: Mapping[str, Endpoint] = {
+    "participants": SALES_PARTICIPANTS,
+    "commissions": SALES_COMMISSIONS,
+    "price_details": SALES_PRICE_DETAILS,
+}
+_CURRENCY = "purchase.hotmart_fee.currency_code"
+
+
+def parse_include(value: Any) -> tuple[str, ...]:
+    """
+    Read which parts are joined with a sale.
+
+    :param value: a name of ``PARTS`` or several; None: none.
+    :raises HotmartInvalidRequestError: naming the value and the valid ones.
+    """
+    names = () if value is None else parse_texts(value, "include")
+    for name in names:
+        if name not in PARTS:
+            meant = suggestion(name, list(PARTS))
+            hint = f" (did you mean {meant!r}?)" if meant else ""
+            raise HotmartInvalidRequestError(f"include {name!r} is unknown{hint}; expected {', '.join(PARTS)}")
+    return names
+
+
+def parse_reconcile(value: Any) -> bool | str:
+    """
+    Read whether sales are compared with the summary.
+
+    :param value: a boolean or ``"warn"``, or either as text; None: not.
+    """
+    text = str(value).strip().lower()
+    if text in ("none", "false"):
+        return False
+    if text in ("true", "warn"):
+        return text == "true" or text
+    raise HotmartInvalidRequestError(f"reconcile is {value!r}, expected True, False or 'warn'")
+
+
+class SalesListing(Listing):
+    """
+    A listing of the history of sales, with more about each sale.
+
+    Each page of the history is one window of dates: the same window is asked of the other endpoints, and what came is
+    joined by transaction. What is missing there, because a sale moved between the calls, is asked for by its code.
+
+    :param client: sends the calls.
+    :param query: of the history of sales.
+    :param include: names of ``PARTS``.
+    :param reconcile: whether to compare the number of sales with the summary: True fails the listing when they
+        differ, ``"warn"`` says so.
+    :raises HotmartInvalidRequestError: when a filter is in use that the summary lacks.
+    """
+
+    def __init__(
+        self, client: HotmartClient, query: Query, include: Sequence[str] = (), reconcile: bool | str = False
+    ) -> None:
+        select = _selected(query.select, include)
+        super().__init__(client, replace(query, select=select))
+        self._include = include
+        self._reconcile = reconcile
+        self._asked = {*query.params, *query.fan_out}
+        lacking = self._lacking(SALES_SUMMARY)
+        if reconcile and lacking:
+            raise HotmartInvalidRequestError(
+                f"reconcile compares with Hotmart's summary, which has no filter {', '.join(lacking)}: leave one out"
+            )
+        #: Sales by the currency of their fee.
+        self._sales: Counter[str | None] = Counter()
+        self._missing = dict.fromkeys(include, 0)
+        self._summary: list[dict[str, Any]] = []
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of the listing: sales without counterpart by part, and the summary."""
+        found: dict[str, Any] = {"missing": dict(self._missing)} if self._include else {}
+        return {**found, "summary": self._summary} if self._reconcile else found
+
+    def _answers(self) -> Iterator[Answer]:
+        for name in self._include:
+            lacking = self._lacking(PARTS[name])
+            if lacking:
+                _log.info("Hotmart has no filter %s for %s: asking once per sale", ", ".join(lacking), name)
+        batch: list[Answer] = []
+        for answer in super()._answers():
+            self._count(answer.rows)
+            # Rows of one request may come in several answers, which the same calls are for.
+            if len(batch) >= self._session.width and answer.request is not batch[-1].request:
+                yield from self._joined(batch)
+                batch = []
+            batch.append(answer)
+        yield from self._joined(batch)
+        if self._reconcile:
+            self._compare()
+
+    def _lacking(self, endpoint: Endpoint) -> list[str]:
+        """Names of filters in use that an endpoint does not have."""
+        theirs = {one.sent_as for one in endpoint.filters}
+        return [one.name for one in SALES.filters if one.sent_as in self._asked and one.sent_as not in theirs]
+
+    def _sent_select(self) -> tuple[str, ...]:
+        fee = (_CURRENCY,) if self._reconcile else ()
+        return (*(path for path in self._query.select if path.partition(".")[0] not in self._include), *fee)
+
+    def _joined(self, answers: list[Answer]) -> Iterator[Answer]:
+        """Join the rows of some answers with what the other endpoints say."""
+        if not self._include:
+            yield from answers
+            return
+        sales = {_code(row): answer.request for answer in answers for row in answer.rows}
+        requests = list({id(answer.request): answer.request for answer in answers if answer.rows}.values())
+        found: dict[str, dict[str, Raw]] = {name: {} for name in self._include}
+        whole = [name for name in self._include if not self._lacking(PARTS[name])]
+        self._collect([self._request(one, PARTS[name]) for one in requests for name in whole], found)
+        # What moved between the calls has another status now, and what was approved perhaps another date.
+        for dated in (True, False):
+            self._collect(
+                [
+                    self._request(request, PARTS[name], code, dated=dated)
+                    for name in self._include
+                    for code, request in sales.items()
+                    if code not in found[name]
+                ],
+                found,
+            )
+        for answer in answers:
+            rows = []
+            for row in answer.rows:
+                code = _code(row)
+                parts = {name: found[name].get(code) for name in self._include}
+                for name, part in parts.items():
+                    self._missing[name] += part is None
+                rows.append(joined(row, {name: part and _without_shared(part) for name, part in parts.items()}))
+            yield replace(answer, rows=rows)
+
+    def _request(self, request: Request, endpoint: Endpoint, code: str | None = None, *, dated: bool = True) -> Request:
+        """
+        Ask another endpoint what the history was asked.
+
+        :param code: ask for this sale only, whatever its status.
+        :param dated: whether to send the dates as well.
+        """
+        params = {key: value for key, value in request.params.items() if key != "select"}
+        may_be_refused = code is None and request.status in endpoint.refusable
+        if code is not None:
+            takes_role = any(one.name == "commission_as" for one in endpoint.filters)
+            role = {"commission_as": params["commission_as"]} if takes_role and "commission_as" in params else {}
+            params = {**role, "transaction": code}
+        return replace(
+            request,
+            endpoint=endpoint,
+            path=endpoint.path,
+            params=params,
+            window=request.window if dated else None,
+            status=request.status if code is None else None,
+            may_be_refused=may_be_refused,
+        )
+
+    def _collect(self, requests: list[Request], found: dict[str, dict[str, Raw]]) -> None:
+        names = {endpoint.name: name for name, endpoint in PARTS.items()}
+        for answer in self._pagination.answers(requests):
+            endpoint = answer.request.endpoint or SALES
+            for row in answer.rows:
+                found[names[endpoint.name]].setdefault(str(identity(endpoint, row)[0]), row)
+
+    def _count(self, rows: Sequence[Raw]) -> None:
+        """Count sales by the currency of their fee, where that is to be compared."""
+        if self._reconcile:
+            self._sales.update(_at(row, _CURRENCY) for row in rows)
+
+    def _compare(self) -> None:
+        """
+        Compare the number of sales by currency with Hotmart's summary of the same filters; look twice.
+
+        :raises HotmartResponseError: when they differ both times.
+        """
+        query = replace(self._query, select=(), unverified=())
+        self._summary = self._summarize(query)
+        if self._differing(self._sales):
+            _log.info("The number of sales differs from Hotmart's summary, looking again")
+            self._summary = self._summarize(query)
+            if self._differing(self._sales):
+                # The sales may have moved since they were listed: both must be looked at now.
+                again: Counter[str | None] = Counter()
+                for batch in Listing(self._client, replace(query, select=(_CURRENCY,)), self._session):
+                    again.update(_in(record, _CURRENCY) for record in objects(batch))
+                differing = self._differing(again)
+                if differing:
+                    self._report(differing)
+        for row in self._summary:
+            value = row.get("total_value", {})
+            facts = (row.get("total_items"), value.get("value"), value.get("currency_code"))
+            _log.info("Hotmart's summary: %s sales, %s %s of commission", *facts)
+
+    def _summarize(self, query: Query) -> list[dict[str, Any]]:
+        return list(Listing(self._client, replace(query, endpoint=SALES_SUMMARY), self._session).objects())
+
+    def _differing(self, sales: Counter[str | None]) -> str:
+        """Say in which currencies the numbers differ; empty: in none."""
+        summary: Counter[str | None] = Counter()
+        for row in self._summary:
+            summary[row.get("total_value", {}).get("currency_code")] += row.get("total_items", 0)
+        return ", ".join(
+            f"{sales[currency]} sales listed and {summary[currency]} in the summary in {currency or 'no currency'}"
+            for currency in sorted({*sales, *summary}, key=str)
+            if sales[currency] != summary[currency]
+        )
+
+    def _report(self, differing: str) -> None:
+        text = f"The sales do not agree with Hotmart's summary: {differing}"
+        if self._reconcile != "warn":
+            raise HotmartResponseError(f"{text}: run it again, or set reconcile='warn'", path=SALES_SUMMARY.path)
+        _log.warning("%s", text)
+
+
+def _selected(select: tuple[str, ...], include: Sequence[str]) -> tuple[str, ...]:
+    """Complete what is selected of a sale: a part that is included and not named is kept whole."""
+    named = {path.partition(".")[0] for path in select}
+    return (*select, *(name for name in include if name not in named)) if select else ()
+
+
+def _code(row: Raw) -> str:
+    return str(identity(SALES, row)[0])
+
+
+def _without_shared(row: Raw) -> dict[str, Any]:
+    """Leave out of a part what the history says of the sale too."""
+    return {name: value for name, value in fields(row).items() if name not in ("transaction", "product")}
+
+
+def _at(row: Raw, path: str) -> Any:
+    return _in(decode(row), path)
+
+
+def _in(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
