@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from airflow_provider_hotmart.api.enums import SaleStatus, TicketStatus
 
 _S = SaleStatus
@@ -37,6 +39,7 @@ MOVES_BACK: dict[SaleStatus, tuple[SaleStatus, ...]] = {
 }
 
 
+@functools.cache
 def ranks() -> tuple[tuple[SaleStatus, ...], ...]:
     """
     Sort the statuses of a sale into ranks: no sale moves within a rank, and every move leads to a later one.

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import json
 import logging
-import threading
 from array import array
 from collections.abc import AsyncIterator, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,7 +21,13 @@ from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
 from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure
 from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
-from airflow_provider_hotmart.watching.memory import AssetMemory, FileMemory, ProcessMemory, WatcherMemory
+from airflow_provider_hotmart.watching.memory import (
+    AssetMemory,
+    FileMemory,
+    ProcessMemory,
+    WatcherMemory,
+    warn_of_forgetting,
+)
 from airflow_provider_hotmart.watching.snapshot import News, Snapshot
 from airflow_provider_hotmart.watching.watch import NOW, Watch, canonical
 
@@ -33,8 +39,10 @@ except ImportError:  # before Airflow 3.3, where nobody asks for a producer
 log = logging.getLogger(__name__)
 #: Seconds within which the triggerer hands an event on, once it has answered what it was asked after the event.
 HANDOVER = 5.0
-#: Only one thread compares at a time: many would keep the event loop waiting for its turn.
-_comparing = threading.Lock()
+#: So many equal watchers look at a poll at the same time: a thousand at once would keep the event loop busy.
+TURNS = 8
+#: One thread compares, for all watchers in turn: many would keep the event loop waiting for its own turn.
+_comparing = ThreadPoolExecutor(1, thread_name_prefix="hotmart-compare")
 
 
 class Poll(NamedTuple):
@@ -42,11 +50,13 @@ class Poll(NamedTuple):
     What one poll saw.
 
     :param connection: by which it was made.
+    :param turns: taken by the watchers that look at it at the same time.
     :param stored: set once Airflow has stored all events that came of it; None: it will not tell.
     """
 
     connection: Connection
     snapshot: Snapshot
+    turns: asyncio.Semaphore
     stored: asyncio.Event | None = None
 
 
@@ -162,7 +172,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
                 log_failure(error)
             else:
                 log.info("Polled: %d people in %s", len(snapshot.people), window)
-                yield Poll(connection, snapshot)
+                yield Poll(connection, snapshot, asyncio.Semaphore(TURNS))
             await asyncio.sleep(trigger.poll_interval)
 
     @classmethod
@@ -182,7 +192,8 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         """
         async for poll in shared_stream:
             try:
-                news = await self._compare(poll)
+                async with poll.turns:
+                    news = await self._compare(poll)
             except Exception as error:  # noqa: BLE001 - the next poll shows the same people
                 log_failure(error)
                 continue
@@ -228,12 +239,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         now = poll.connection.client.clock.time()
         self._pending = [(until, digests) for until, digests in self._pending if until > now]
         known = [*await self._remember(poll.connection).load(now), *(digests for _, digests in self._pending)]
-
-        def compare() -> News:
-            with _comparing:
-                return poll.snapshot.news(known)
-
-        return await poll.connection.run(compare)
+        return await asyncio.get_running_loop().run_in_executor(_comparing, poll.snapshot.news, known)
 
     def _remember(self, connection: Connection) -> WatcherMemory:
         """Find where to remember."""
@@ -246,8 +252,8 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             elif store is not None:
                 self._memory = AssetMemory(owner, store)
             else:
+                warn_of_forgetting()
                 self._memory = ProcessMemory(owner)
-                self._memory.warn()
         return self._memory
 
     def _record_later(self, poll: Poll, digests: array[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from array import array
 from collections.abc import Awaitable, Callable, Iterable
@@ -30,13 +31,6 @@ class ProcessMemory:
         self._entries: list[tuple[int, array[int]]] = []
         #: When the watch began, in seconds since the epoch; None: it has not begun.
         self.since: int | None = None
-
-    def warn(self) -> None:
-        """Say that this is all the memory there is."""
-        _log.warning(
-            "This watcher remembers what it reported only as long as the triggerer runs, and reports everything in "
-            "the look-back again after a restart: give it a ledger, or run Airflow 3.3 or later"
-        )
 
     async def load(self, now: float) -> list[Iterable[int]]:
         """
@@ -161,3 +155,12 @@ class AssetMemory(ProcessMemory):
 
 
 WatcherMemory = ProcessMemory | FileMemory
+
+
+@functools.cache
+def warn_of_forgetting() -> None:
+    """Say, once in this process, that it is all the memory that some watchers have."""
+    _log.warning(
+        "A watcher without a ledger remembers what it reported only as long as the triggerer runs, and reports "
+        "everything in the look-back again after a restart: give it a ledger, or run Airflow 3.3 or later"
+    )

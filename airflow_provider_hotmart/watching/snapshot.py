@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.windows import Window
-from airflow_provider_hotmart.watching.watch import Watch, plain
+from airflow_provider_hotmart.watching.watch import Watch, digest_of_all, plain
 
 #: Sales in one event.
 MAX_EVENT_SALES = 500
@@ -26,6 +26,8 @@ class Snapshot:
 
     window: Window
     people: dict[int, tuple[tuple[str, Any, str | None], str]]
+    #: What was told of it, by digest of those who were new: to equal watchers mostly the same.
+    _told: dict[str, News] = field(default_factory=dict)
 
     @classmethod
     def take(cls, watch: Watch, window: Window, listing: Listing) -> Snapshot:
@@ -51,8 +53,14 @@ class Snapshot:
         :param known: digests of those who are not.
         """
         unknown = self.people.keys() - set().union(*known)
+        key = digest_of_all(unknown)
+        if key not in self._told:
+            self._told[key] = self._tell(unknown)
+        return self._told[key]
+
+    def _tell(self, new: set[int]) -> News:
         # In the order in which they were met.
-        fresh = [digest for digest in self.people if digest in unknown] if unknown else []
+        fresh = [digest for digest in self.people if digest in new] if new else []
         sales: dict[tuple[str, Any, str | None], list[str]] = {}
         for digest in fresh:
             sale, role = self.people[digest]

@@ -6,10 +6,13 @@ import asyncio
 import json
 import logging
 import re
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,8 @@ from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEven
 from airflow_provider_hotmart.triggers.polling import is_permanent
 from airflow_provider_hotmart.triggers.sensor import HotmartNewSalesParticipantsTrigger
 from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
-from tests.airflow.support import HAS_SUPERVISOR, connected, connection, small_hotmart
+from airflow_provider_hotmart.watching.snapshot import Snapshot
+from tests.airflow.support import HAS_SUPERVISOR, ROOT, connected, connection, small_hotmart
 from tests.airflow.watching import INTERVAL, TaskRun, XComs, first_event
 
 try:
@@ -113,6 +117,67 @@ def test_what_is_not_known_to_be_permanent_may_pass(error: Exception, permanent:
 def test_an_event_that_is_not_understood_fails_for_good(event: Any) -> None:
     with pytest.raises(AirflowFailException, match="that this sensor does not understand"):
         complete(event)
+
+
+# What is cancelled
+
+
+def fetching() -> list[str]:
+    """Threads that fetch, of any listing."""
+    return [thread.name for thread in threading.enumerate() if re.match(r"hotmart_\d", thread.name)]
+
+
+@pytest.mark.parametrize("kind", ["sensor", "event"])
+def test_a_poll_that_is_cancelled_ends_its_calls_and_its_threads(hotmart: HotmartEmulator, kind: str) -> None:
+    if kind == "event" and not HAS_SUPERVISOR:
+        pytest.skip("assets have watchers since Airflow 3")
+    hotmart.faults.add(Fault.stall(3600), times=None)
+    trigger: Any = HotmartSalesParticipantsEventTrigger(poll_interval=INTERVAL)
+    if kind == "sensor":
+        trigger = HotmartNewSalesParticipantsTrigger(seen="", since=0, poll_interval=INTERVAL)
+
+    async def cancel() -> float:
+        async def watch() -> None:
+            async for _ in trigger.run():
+                raise AssertionError
+
+        task = asyncio.create_task(watch())
+        await eventually(lambda: hotmart.calls or fetching())
+        await eventually(fetching)
+        began = time.monotonic()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await trigger.cleanup()
+        await eventually(lambda: not fetching())
+        return time.monotonic() - began
+
+    assert asyncio.run(cancel()) < 2
+
+
+DRIVER = """
+import asyncio, sys
+from airflow_provider_hotmart.triggers.sensor import HotmartNewSalesParticipantsTrigger
+async def main():
+    async def wait():
+        async for event in HotmartNewSalesParticipantsTrigger(seen="", since=0, poll_interval=0.01).run():
+            print(event)
+    tasks = [asyncio.create_task(wait()) for _ in range(30)]
+    await asyncio.sleep(3)
+    print("told to stop", flush=True)
+asyncio.run(main())
+"""
+
+
+def test_the_process_of_triggers_ends_at_once_whatever_is_under_way(hotmart: HotmartEmulator) -> None:
+    hotmart.faults.add(Fault.stall(3600), times=None)
+    with subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert any(line == "told to stop\n" for line in process.stdout)
+        told = time.monotonic()
+        process.communicate(timeout=60)
+    # Airflow's own farewell included.
+    assert time.monotonic() - told < 5
+    assert process.returncode == 0
 
 
 # Watchers
@@ -361,3 +426,101 @@ def test_the_key_of_a_shared_poll_which_airflow_logs_names_no_buyer() -> None:
     assert "maria" not in str(key)
     assert key == watcher(buyer_email="maria@example.com", ledger="file:///elsewhere").shared_stream_key()
     assert key != watcher(buyer_email="joana@example.com").shared_stream_key()
+
+
+@needs_watchers
+def test_a_watcher_is_the_same_from_parse_to_parse_and_however_it_is_written() -> None:
+    ways = [
+        {"transaction_status": ["REFUNDED", "APPROVED"], "product_id": [2, 1], "roles": "buyer"},
+        {"transaction_status": {"approved", "refunded"}, "product_id": {1, 2}, "roles": ["BUYER"]},
+        {"transaction_status": "APPROVED,REFUNDED,APPROVED", "product_id": "1,2", "roles": ("BUYER", "buyer")},
+    ]
+    triggers = [HotmartSalesParticipantsEventTrigger(**way) for way in ways]
+    assert len({json.dumps(trigger.serialize()) for trigger in triggers}) == 1
+    if SharedStreamManager is not None:
+        assert len({trigger.shared_stream_key() for trigger in triggers}) == 1
+    again = HotmartSalesParticipantsEventTrigger(**triggers[0].serialize()[1])
+    assert again.serialize() == triggers[0].serialize()
+
+
+@needs_shared_streams
+def test_a_ledger_file_is_read_anew_at_each_look(hotmart: HotmartEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    trigger = watcher(ledger=str(path))
+
+    async def watch() -> list[Any]:
+        async with triggerer() as running:
+            events = running.start(trigger)
+            polls = len(hotmart.calls)
+            await eventually(lambda: len(hotmart.calls) > polls + 4)
+            sale = hotmart.add_sale(ordered_at=datetime.now(UTC) + timedelta(seconds=3))
+            owner = Owner(trigger.watch().scope, None, timedelta(days=7))
+            record = {"transaction": sale.transaction, "transaction_status": "APPROVED"}
+            people = [{**record, "product": None, **one} for one in sale.participants]
+            # A task with the same watch reports the sale before the watcher can see it.
+            FileLedger(owner, path).record(trigger.watch().digests(people, trigger.watch().scope), time.time(), None)
+            other = hotmart.add_sale(ordered_at=datetime.now(UTC) + timedelta(seconds=3))
+            await eventually(lambda: events)
+            polls = len(hotmart.calls)
+            await eventually(lambda: len(hotmart.calls) > polls + 4)
+            return [one["transaction"] for event in events for one in event["transactions"]], other.transaction
+
+    told, other = asyncio.run(watch())
+    assert told == [other]
+
+
+@needs_watchers
+def test_nobody_is_looked_at_or_compared_on_the_event_loop(
+    hotmart: HotmartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hotmart.add_sale()
+    threads: dict[str, threading.Thread] = {}
+    for name in ("take", "news"):
+        work = getattr(Snapshot, name)
+
+        def noted(*args: Any, work: Any = work, name: str = name) -> Any:
+            threads[name] = threading.current_thread()
+            return work(*args)
+
+        monkeypatch.setattr(Snapshot, name, noted)
+
+    async def watch() -> None:
+        events = watcher(ledger=str(tmp_path / "ledger")).run()
+        await anext(events)
+        await events.aclose()
+
+    asyncio.run(watch())
+    assert set(threads) == {"take", "news"}
+    assert threading.main_thread() not in threads.values()
+
+
+@needs_watchers
+def test_an_event_is_recorded_only_once_airflow_has_answered_three_questions_after_it(
+    hotmart: HotmartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ledger"
+    monkeypatch.setattr(event_module, "HANDOVER", 0.0)
+    answers: list[bool] = []
+
+    def ask() -> None:
+        answers.append(len(answers) >= 4)
+        assert recorded(path, watcher()) == 0
+        if not answers[-1]:
+            raise ConnectionError("the supervisor stands still")
+
+    monkeypatch.setattr(event_module, "_ask_airflow", ask)
+    hotmart.add_sale()
+
+    async def watch() -> None:
+        trigger = watcher(ledger=str(path))
+        events = trigger.run()
+        await anext(events)
+        waiting = asyncio.ensure_future(anext(events))
+        await eventually(lambda: recorded(path, trigger) == 2)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await trigger.cleanup()
+
+    asyncio.run(watch())
+    assert answers == [False] * 4 + [True] * 3
+    assert "Airflow does not answer, so nothing is recorded: ConnectionError" in caplog.text

@@ -344,7 +344,7 @@ class WatchedYear(Year):
         stored = asyncio.Event()
 
         async def polls() -> AsyncIterator[Poll]:
-            yield Poll(poll_with, snapshot, stored)
+            yield Poll(poll_with, snapshot, asyncio.Semaphore(1), stored)
 
         events = [event.payload async for event in self.trigger.filter_shared_stream(polls())]
         if not events:

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_hotmart.storage import StorageError
 from airflow_provider_hotmart.watching.ledgers import Owner
-from airflow_provider_hotmart.watching.memory import MAX_PART_SIZE, AssetMemory, ProcessMemory
+from airflow_provider_hotmart.watching.memory import MAX_PART_SIZE, AssetMemory, ProcessMemory, warn_of_forgetting
 from tests.airflow.watching import AssetState, DiedError
 
 NOW = 1_750_000_000.0
@@ -51,8 +51,10 @@ def test_a_process_remembers_as_long_as_it_lives_and_says_so(caplog: pytest.LogC
     record(memory, 1, 2, since=100)
     record(memory, 3, since=200)
     assert (remembered(memory), memory.since) == ({1, 2, 3}, 100)
+    warn_of_forgetting.cache_clear()
     with caplog.at_level(logging.WARNING):
-        memory.warn()
+        for _ in range(2):
+            warn_of_forgetting()
     [told] = caplog.messages
     assert "only as long as the triggerer runs" in told
     assert "give it a ledger, or run Airflow 3.3 or later" in told
