@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+import airflow_provider_hotmart
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Quirks
 from airflow_provider_hotmart.emulator.__main__ import main, parser
 from airflow_provider_hotmart.emulator.quirks import COUNTS, MEANINGS
@@ -58,10 +60,12 @@ def test_the_command_line_serves_until_it_is_stopped(number: signal.Signals) -> 
         running.stdout.close()
 
 
-def test_the_emulator_runs_without_any_other_package() -> None:
-    # -S: nothing that is installed can be imported.
+def test_the_emulator_runs_without_any_other_package(tmp_path: Path) -> None:
+    # The package alone, wherever it is installed; -S: nothing else that is installed can be imported.
+    package = Path(airflow_provider_hotmart.__file__).parent
+    shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-S", "-m", "airflow_provider_hotmart.emulator", "--help"]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_the_help_names_every_quirk_and_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
