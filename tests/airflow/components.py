@@ -35,8 +35,12 @@ from fsspec.implementations.local import LocalFileSystem
 schemes = ["s3"]
 
 
+class Shelf(DirFileSystem):
+    async_impl = False  # As its files are: what is sent to a real S3 goes by the calls of s3fs.
+
+
 def get_fs(conn_id, storage_options=None):
-    return DirFileSystem(BaseHook.get_connection(conn_id).host, LocalFileSystem(auto_mkdir=True))
+    return Shelf(BaseHook.get_connection(conn_id).host, LocalFileSystem(auto_mkdir=True))
 
 
 def get_provider_info():
