@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import psutil
+import requests
 import sqlalchemy
 
 from tests.airflow.history import free_port, postgres, postgres_is_installed
@@ -120,6 +121,7 @@ class Components:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__FERNET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
             "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -205,6 +207,15 @@ class Components:
             time.sleep(0.2)
         ends = {name: self.log(name).read_text(encoding="utf-8", errors="replace")[-1500:] for name in self._running}
         raise AssertionError("it did not come to pass\n" + "\n".join(f"== {name}\n{end}" for name, end in ends.items()))
+
+    def call(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
+        """Call the public API as an administrator; what is asked for has to be done."""
+        url = f"http://127.0.0.1:{self._port}"
+        token = requests.get(f"{url}/auth/token", timeout=PATIENCE).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        response = requests.request(method, f"{url}/api/v2/{path}", json=content, headers=headers, timeout=PATIENCE)
+        assert response.ok, response.text
+        return response.json()
 
     def state(self, dag_id: str) -> str | None:
         """State of the only task of a DAG's only run."""
