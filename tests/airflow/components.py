@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -27,6 +28,8 @@ _T = TypeVar("_T")
 PATIENCE = 120
 PROCESSES = ("api-server", "scheduler", "dag-processor", "triggerer")
 
+#: The connection of the store below.
+SHELF = "shelf"
 #: Stands for S3: a store of files whose place an Airflow connection tells, looked up just as Amazon's provider does.
 STORE = """
 from airflow.providers.common.compat.sdk import BaseHook
@@ -71,7 +74,7 @@ class Components:
 
     :param home: a folder for all they write.
     :param dags: content by name of the DAG file.
-    :param connections: fields by connection id, kept in the database.
+    :param connections: fields by connection id, kept in the database; one named ``shelf`` brings its store along.
     """
 
     def __init__(self, home: Path, dags: Mapping[str, str], connections: Mapping[str, Mapping[str, Any]]) -> None:
@@ -84,7 +87,7 @@ class Components:
     def __enter__(self) -> Self:
         with self._closing:
             url = f"sqlite:///{self.home / 'airflow.db'}"
-            if postgres_is_installed():
+            if postgres_is_installed() and find_spec("psycopg2") is not None:
                 url = self._closing.enter_context(postgres())
             self._engine = sqlalchemy.create_engine(url)
             self._closing.callback(self._engine.dispose)
@@ -106,7 +109,8 @@ class Components:
         for name, content in self._dags.items():
             (folder / name).write_text(textwrap.dedent(content), encoding="utf-8")
         packages = self.home / "packages"
-        install_store(packages)
+        if SHELF in self._connections:
+            install_store(packages)
         self._port = port = free_port()
         self._variables = {
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
