@@ -146,6 +146,7 @@ class Endpoint:
     :param refusable: statuses that Hotmart may refuse to know.
     :param status_key: under which a record says the status that was asked for.
     :param records_in: the list in a row whose elements become records of their own.
+    :param list_identity: dot paths, relative to such an element, that tell it from others of its row.
     :param sums: dot paths of numbers that are added up where one row comes in several parts.
     :param rows_key: where the rows are in an answer; ``"[]"``: the answer is an array; None: it is the one row.
     :param page_size: rows asked for per page; Hotmart clamps larger values silently. None: it does not take a size.
@@ -167,6 +168,7 @@ class Endpoint:
     refusable: tuple[str, ...] = ()
     status_key: str | None = None
     records_in: str | None = None
+    list_identity: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
     rows_key: str | None = "items"
     page_size: int | None = 500
@@ -184,6 +186,17 @@ class Endpoint:
     def stamps(self) -> tuple[Filter, ...]:
         """The filters whose values records say."""
         return tuple(one for one in self.filters if one.in_path or one.stamped)
+
+    @property
+    def record_key(self) -> list[str]:
+        """
+        Dot paths in a record whose values together tell one record from another.
+
+        People without a ``ucode`` in one sale are not told apart by it.
+        """
+        inside = [] if self.records_in is None else [f"{self.records_in}.{one}" for one in self.list_identity]
+        paths = [*(one.name for one in self.stamps if one.in_path or one.required), *self.identity, *inside]
+        return [path.removeprefix(f"{self.records_in}.") for path in dict.fromkeys(paths)]
 
     def filter(self, name: str) -> Filter:
         """Find a filter by its name."""
@@ -375,6 +388,7 @@ SALES_PARTICIPANTS = Endpoint(
     refusable=ALIASES,
     status_key="transaction_status",
     records_in="users",
+    list_identity=("role", "user.ucode"),
 )
 
 SALES_COMMISSIONS = Endpoint(
@@ -400,6 +414,7 @@ SALES_COMMISSIONS = Endpoint(
     refusable=ALIASES,
     status_key="transaction_status",
     records_in="commissions",
+    list_identity=("source", "user.ucode"),
 )
 
 SALES_PRICE_DETAILS = Endpoint(

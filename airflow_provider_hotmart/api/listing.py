@@ -64,6 +64,11 @@ class Listing:
         self.records = 0
 
     @property
+    def query(self) -> Query:
+        """What is asked for."""
+        return self._query
+
+    @property
     def calls(self) -> int:
         """Calls sent so far, repeated ones included."""
         return self._session.calls

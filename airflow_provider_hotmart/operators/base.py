@@ -114,9 +114,13 @@ class HotmartListOperator(BaseOperator):
         return build_query(
             self.endpoint,
             now=client.clock.time(),
-            timezone=self.timezone or client.config.timezone,
+            timezone=self._zone(client),
             **{name: getattr(self, name) for name in self.endpoint.arguments},
         )
+
+    def _zone(self, client: HotmartClient) -> str:
+        """Name of the zone that dates without one are in."""
+        return self.timezone or client.config.timezone
 
     def _make_listing(self, client: HotmartClient, query: Query) -> Listing:
         from airflow_provider_hotmart.api.listing import Listing
@@ -153,48 +157,34 @@ class HotmartListOperator(BaseOperator):
         from airflow_provider_hotmart.api.rows import json_lines
         from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
+        from airflow_provider_hotmart.storage.manifest import describe, publish
 
+        client = self.hook.get_conn()
         file = self._file = RecordFile(self.destination, self.destination_conn_id)
         if self._killed:
             file.stop()
         claim_destination(context.get("ti"), file)
+        listed_from = client.clock.time()
         with file.writing() as writer:
             for batch in listing:
                 writer.write(json_lines(batch), len(batch))
+            listed_until = client.clock.time()
             claim_destination(context.get("ti"), file)
         written = writer.result
         facts = (written.records, listing.described, written.bytes, written.path, listing.calls)
         self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
-        self._collect_lineage(written.path)
-        return {
-            "path": written.path,
-            "records": written.records,
-            "bytes": written.bytes,
-            "sha256": written.sha256,
-            **self._asked(query),
-            **listing.facts,
-            "calls": listing.calls,
-        }
+        self._collect_lineage(written.location.uri)
+        manifest = describe(written, query, self._zone(client), (listed_from, listed_until))
+        manifest |= {**listing.facts, "calls": listing.calls}
+        if not self._killed:
+            publish(self, context, manifest)
+        return manifest
 
-    def _asked(self, query: Query) -> dict[str, Any]:
-        """What was asked for, as far as it is nobody's personal data."""
-        asked: dict[str, Any] = {}
-        if self.endpoint.dates:
-            bounds = (None, None) if query.window is None else query.window.isoformat()
-            asked["start_date"], asked["end_date"] = bounds
-        for pair, span in query.ranges:
-            asked[pair.start[0]], asked[pair.end[0]] = span.isoformat()
-        for one in self.endpoint.filters:
-            if one.words is not None and one.several and one.sent_as:
-                values = query.all_statuses if one.name == self.endpoint.status else query.values(one)
-                asked[one.name] = list(values) or None
-        return asked
-
-    def _collect_lineage(self, path: str) -> None:
+    def _collect_lineage(self, uri: str) -> None:
         """Tell Airflow's lineage collector, where there is one, what came from where."""
         from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
         host = self.hook.get_conn().config.base_url.partition("://")[2]
         collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow does not say
         collector.add_input_asset(context=self.hook, uri=f"hotmart://{host}{self.endpoint.path}")
-        collector.add_output_asset(context=self.hook, uri=path if "://" in path else f"file://{path}")
+        collector.add_output_asset(context=self.hook, uri=uri if "://" in uri else f"file://{uri}")

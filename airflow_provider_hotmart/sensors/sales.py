@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,7 +47,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
     XCom: ``{"new", "transactions", "since", "until", "transaction_status"}``: how many are new, the codes of their
     sales (at most 1,000), where the look went from and to, the statuses watched. With a ``destination``, the file of
-    their records adds ``"path"``, ``"records"``, ``"bytes"``, ``"sha256"``.
+    their records adds its manifest, as an operator's.
 
     A failure that may pass is logged, and the next look tries again, until the ``timeout``; others fail the task.
 
@@ -242,6 +242,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         from airflow_provider_hotmart.api.rows import json_lines
         from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
+        from airflow_provider_hotmart.storage.manifest import describe
         from airflow_provider_hotmart.watching.outcomes import outcomes
         from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, plain, warn_of_cost
 
@@ -264,6 +265,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             self.on_kill()
         look, new, seen = Look(window.start), [], []
         transactions: dict[str, None] = {}
+        listed_from = client.clock.time()
         with ExitStack() as until_recorded:
             with suppress(_TooFewError), nullcontext() if file is None else file.writing() as writer:
                 for digest, record in watch.participants(listing):
@@ -281,6 +283,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 if file is not None:
                     selection.check()
                     claim_destination(ti, file)
+            listed_until = client.clock.time()
             self.log.info("%d new of %d in %s", len(new), len(seen), window)
             warn_of_cost(watch, listing.calls, self.poke_interval, client.budget.limit)
             look.seen = digest_of_all(seen)
@@ -296,15 +299,25 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 "since": start,
                 "until": end,
                 "transaction_status": watch.statuses,
-                **({} if writer is None else asdict(writer.result)),
             }
+            if writer is not None:
+                facts = describe(writer.result, listing.query, client.config.timezone, (listed_from, listed_until))
+                look.value |= {**facts, "calls": listing.calls}
             self._check_running()
-            if self.do_xcom_push:
-                # Before the ledger: a crash between the two must repeat, not lose.
-                ti.xcom_push(key="return_value", value=look.value)
+            # Before the ledger: a crash between the two must repeat, not lose.
+            self._tell(context, look.value)
             reservation.record(new, begun)
         self._check_running()
         return look
+
+    def _tell(self, context: Context, value: dict[str, Any]) -> None:
+        """Let others know what was found."""
+        from airflow_provider_hotmart.storage.manifest import publish
+
+        if self.destination is not None:
+            publish(self, context, value)
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key="return_value", value=value)
 
     def _open_ledger(self, ti: Any) -> Ledger:
         from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO, Protocol
 
 from airflow_provider_hotmart.storage.errors import StorageError
@@ -63,24 +64,41 @@ class GzipJsonLines:
         self._gzip.close()
 
 
-#: Encoders by suffix.
-FORMATS: dict[str, Callable[[IO[bytes]], Encoder]] = {
-    ".jsonl": JsonLines,
-    ".jsonl.gz": GzipJsonLines,
-    ".ndjson": JsonLines,
-    ".ndjson.gz": GzipJsonLines,
+@dataclass(frozen=True)
+class Format:
+    """
+    What a file of records looks like.
+
+    :param name: as a manifest says it.
+    :param compression: of the whole file; None: none.
+    :param encoder: makes the bytes.
+    """
+
+    name: str
+    compression: str | None
+    encoder: Callable[[IO[bytes]], Encoder]
+
+
+_JSON_LINES = Format("jsonl", None, JsonLines)
+_GZIP_JSON_LINES = Format("jsonl", "gzip", GzipJsonLines)
+#: Formats by suffix.
+FORMATS = {
+    ".jsonl": _JSON_LINES,
+    ".jsonl.gz": _GZIP_JSON_LINES,
+    ".ndjson": _JSON_LINES,
+    ".ndjson.gz": _GZIP_JSON_LINES,
 }
 
 
-def find_format(path: str) -> Callable[[IO[bytes]], Encoder]:
+def find_format(path: str) -> Format:
     """
-    Return what encodes a file.
+    Return the format of a file.
 
     :param path: path or URL of the file.
     :raises StorageError: when its suffix is unknown, naming those that are known.
     """
     name = path.rpartition("/")[2].lower()
-    for suffix, encoder in FORMATS.items():
+    for suffix, format in FORMATS.items():
         if name.endswith(suffix) and len(name) > len(suffix):
-            return encoder
+            return format
     raise StorageError(f"destination {path!r} has no suffix of a known format: end it in {', '.join(FORMATS)}")

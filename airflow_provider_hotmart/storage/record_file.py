@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from airflow_provider_hotmart.storage.errors import storage_error
-from airflow_provider_hotmart.storage.formats import Encoder, find_format
+from airflow_provider_hotmart.storage.formats import Format, find_format
 from airflow_provider_hotmart.storage.object_file import ObjectFile
-from airflow_provider_hotmart.storage.paths import checked_path
+from airflow_provider_hotmart.storage.paths import Location, checked_path
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,17 @@ class WrittenFile:
     """
     What was written.
 
-    :param path: where.
-    :param records: lines in it.
+    :param path: where, as it was named.
+    :param location: the same as other tools take it.
+    :param format: of the file.
+    :param records: in it.
     :param bytes: size of the file as stored.
     :param sha256: of the file as stored, in hex.
     """
 
     path: str
+    location: Location
+    format: Format
     records: int
     bytes: int
     sha256: str
@@ -43,7 +47,7 @@ class RecordFile:
     """
 
     def __init__(self, destination: Any, conn_id: str | None = None) -> None:
-        self._encoder = find_format(checked_path(destination, "destination"))
+        self._format = find_format(checked_path(destination, "destination"))
         self._file = ObjectFile(destination, conn_id)
         self._file.check()
 
@@ -73,7 +77,7 @@ class RecordFile:
         :raises StorageError: when the store refuses it, or the task was stopped.
         """
         with self._file.replacing() as raw:
-            writer = Writer(self._file, raw, self._encoder)
+            writer = Writer(self._file, raw, self._format)
             try:
                 yield writer
                 writer.finish()
@@ -87,13 +91,14 @@ class Writer:
 
     :param file: the file.
     :param raw: where the bytes go.
-    :param encoder: makes bytes of lines.
+    :param format: makes bytes of lines.
     """
 
-    def __init__(self, file: ObjectFile, raw: IO[bytes], encoder: Callable[[IO[bytes]], Encoder]) -> None:
+    def __init__(self, file: ObjectFile, raw: IO[bytes], format: Format) -> None:
         self._file = file
         self._sink = _Measured(raw)
-        self._encoder = encoder(cast("IO[bytes]", self._sink))
+        self._format = format
+        self._encoder = format.encoder(cast("IO[bytes]", self._sink))
         self._records = 0
 
     def write(self, lines: bytes, records: int) -> None:
@@ -131,7 +136,14 @@ class Writer:
     @property
     def result(self) -> WrittenFile:
         """What was written, once the file is complete."""
-        return WrittenFile(self._file.path, self._records, self._sink.size, self._sink.digest.hexdigest())
+        return WrittenFile(
+            self._file.path,
+            self._file.location,
+            self._format,
+            self._records,
+            self._sink.size,
+            self._sink.digest.hexdigest(),
+        )
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:

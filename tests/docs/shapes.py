@@ -30,8 +30,8 @@ def kind_of(shown: Mapping[str, Any]) -> str:
         ("price_details", "parts"),
         ("role", "record"),
         ("is_subscription", "product"),
+        ("new", "found with a file"),
         ("calls", "manifest"),
-        ("sha256", "found with a file"),
         ("since", "event"),
     ):
         if key in shown:

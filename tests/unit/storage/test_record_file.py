@@ -79,7 +79,8 @@ def test_a_local_file_holds_the_lines_and_the_result_describes_it(form: str, tmp
     destination = form.format(tmp_path)
     result = write(destination)
     assert read(destination) == LINES
-    assert result == WrittenFile(destination, 1000, len(LINES), hashlib.sha256(LINES).hexdigest())
+    assert (result.path, result.format.name, result.format.compression) == (destination, "jsonl", None)
+    assert (result.records, result.bytes, result.sha256) == (1000, len(LINES), hashlib.sha256(LINES).hexdigest())
 
 
 @pytest.mark.parametrize("suffix", [".jsonl.gz", ".ndjson.gz"])
