@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_hotmart.api.endpoints import Endpoint
     from airflow_provider_hotmart.api.filters import Query
     from airflow_provider_hotmart.api.listing import Listing
+    from airflow_provider_hotmart.api.shape import Shape
     from airflow_provider_hotmart.hooks.hotmart import HotmartHook
     from airflow_provider_hotmart.storage import RecordFile
 
@@ -28,11 +29,18 @@ class HotmartListOperator(BaseOperator):
     :param filters: of the endpoint, by the names of its row in the table (templated); others are left alone, so
         that an operator passes its ``locals()``.
     :param hotmart_conn_id: the connection of type ``hotmart`` (templated).
-    :param destination: URL of the file to write, any that ``ObjectStoragePath`` takes, ending in ``.jsonl`` or
-        ``.jsonl.gz`` (templated).
+    :param destination: URL of the file to write, any that ``ObjectStoragePath`` takes, ending in ``.jsonl``,
+        ``.jsonl.gz``, ``.csv``, ``.csv.gz`` or ``.parquet`` (templated).
     :param destination_conn_id: the connection of the object store (templated).
     :param max_xcom_records: without a destination, more records than this are an error (templated).
     :param timezone: of dates that name none; None: the connection's (templated).
+    :param personal_data: what becomes of people's data: ``keep``; ``pseudonymize``: e-mail addresses, phones and
+        documents are replaced by pseudonyms, and names and addresses but for country and state are dropped; ``drop``:
+        all of it is (templated).
+    :param pseudonymize_ucode: whether Hotmart's codes of people are replaced by pseudonyms as well (templated).
+    :param flat: whether JSON Lines have the columns of the other formats (templated).
+    :param escape_formulas: whether text in CSV that spreadsheets take for a formula gets an apostrophe before it
+        (templated).
     :raises AirflowFailException: where retrying cannot help: a wrong filter, credential or destination.
     :raises HotmartError: for everything else; the file that was there before is then untouched.
     """
@@ -44,6 +52,10 @@ class HotmartListOperator(BaseOperator):
         "destination_conn_id",
         "max_xcom_records",
         "timezone",
+        "personal_data",
+        "pseudonymize_ucode",
+        "flat",
+        "escape_formulas",
     )
     ui_color = "#ffe3d3"
     #: What on_kill ends.
@@ -60,6 +72,10 @@ class HotmartListOperator(BaseOperator):
         destination_conn_id: str | None = None,
         max_xcom_records: int = 1000,
         timezone: str | None = None,
+        personal_data: str = "keep",
+        pseudonymize_ucode: bool | str = False,
+        flat: bool | str = False,
+        escape_formulas: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,6 +87,10 @@ class HotmartListOperator(BaseOperator):
         self.destination_conn_id = destination_conn_id
         self.max_xcom_records = max_xcom_records
         self.timezone = timezone
+        self.personal_data = personal_data
+        self.pseudonymize_ucode = pseudonymize_ucode
+        self.flat = flat
+        self.escape_formulas = escape_formulas
         self._given = given(self)
 
     @cached_property
@@ -96,7 +116,7 @@ class HotmartListOperator(BaseOperator):
             listing = self._listing = self._make_listing(client, query)
             if self._killed:
                 listing.stop()
-            result = self._to_xcom(listing) if self.destination is None else self._to_file(context, query, listing)
+            result = self._to_xcom(listing) if self.destination is None else self._to_file(context, listing)
             if self._killed:
                 raise HotmartStoppedError("The task was stopped")
             return result
@@ -128,12 +148,14 @@ class HotmartListOperator(BaseOperator):
         return Listing(client, query)
 
     def _to_xcom(self, listing: Listing) -> list[dict[str, Any]]:
-        from airflow_provider_hotmart.api.rows import objects
-
         limit = self._xcom_limit()
+        for name in ("flat", "escape_formulas"):
+            if self._is_set(name):
+                raise AirflowFailException(f"{name} is about a file: set destination as well, or leave it out")
+        shape = self._shape(listing)
         records: list[dict[str, Any]] = []
         for batch in listing:
-            records += objects(batch)
+            records += shape.objects(batch)
             if len(records) > limit:
                 raise AirflowFailException(
                     f"There are more than max_xcom_records={limit} records: set destination to write them to a file, "
@@ -153,28 +175,48 @@ class HotmartListOperator(BaseOperator):
             )
         return limit
 
-    def _to_file(self, context: Context, query: Query, listing: Listing) -> dict[str, Any]:
-        from airflow_provider_hotmart.api.rows import json_lines
+    def _is_set(self, name: str) -> bool:
+        from airflow_provider_hotmart.api.filters import parse_boolean
+
+        return parse_boolean(getattr(self, name), name)
+
+    def _shape(self, listing: Listing, *, is_flat: bool = False) -> Shape:
+        return self.hook.shape(
+            listing.query,
+            listing.parts,
+            personal_data=self.personal_data,
+            pseudonymize_ucode=self.pseudonymize_ucode,
+            is_flat=is_flat,
+        )
+
+    def _to_file(self, context: Context, listing: Listing) -> dict[str, Any]:
         from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
         from airflow_provider_hotmart.storage.manifest import describe, publish
 
         client = self.hook.get_conn()
-        file = self._file = RecordFile(self.destination, self.destination_conn_id)
+        file = self._file = RecordFile(
+            self.destination,
+            self.destination_conn_id,
+            flat=self._is_set("flat"),
+            escape_formulas=self._is_set("escape_formulas"),
+        )
+        shape = self._shape(listing, is_flat=file.is_flat)
         if self._killed:
             file.stop()
         claim_destination(context.get("ti"), file)
         listed_from = client.clock.time()
-        with file.writing() as writer:
+        with file.writing(shape.columns) as writer:
             for batch in listing:
-                writer.write(json_lines(batch), len(batch))
+                writer.write(shape.write(batch), len(batch))
             listed_until = client.clock.time()
             claim_destination(context.get("ti"), file)
         written = writer.result
         facts = (written.records, listing.described, written.bytes, written.path, listing.calls)
         self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
         self._collect_lineage(written.location.uri)
-        manifest = describe(written, query, self._zone(client), (listed_from, listed_until))
+        listed = (listed_from, listed_until)
+        manifest = describe(written, listing.query, shape.primary_key, self._zone(client), listed)
         manifest |= {**listing.facts, "calls": listing.calls}
         if not self._killed:
             publish(self, context, manifest)

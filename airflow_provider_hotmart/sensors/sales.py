@@ -71,8 +71,16 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         (templated); None: nowhere, everybody in the window is new.
     :param ledger_conn_id: the connection of the ledger's object store (templated).
     :param min_new: how many have to be new at least.
-    :param destination: URL of a file for the records of who is new, ending in ``.jsonl`` or ``.jsonl.gz`` (templated).
+    :param destination: URL of a file for the records of who is new, ending in ``.jsonl``, ``.jsonl.gz``, ``.csv``,
+        ``.csv.gz`` or ``.parquet`` (templated).
     :param destination_conn_id: the connection of the destination's object store (templated).
+    :param personal_data: what becomes of people's data: ``keep``; ``pseudonymize``: e-mail addresses, phones and
+        documents are replaced by pseudonyms, and names and addresses but for country and state are dropped; ``drop``:
+        all of it is (templated).
+    :param pseudonymize_ucode: whether Hotmart's codes of people are replaced by pseudonyms as well (templated).
+    :param flat: whether JSON Lines have the columns of the other formats (templated).
+    :param escape_formulas: whether text in CSV that spreadsheets take for a formula gets an apostrophe before it
+        (templated).
     :param hotmart_conn_id: the connection of type ``hotmart`` (templated).
     :param deferrable: wait in the triggerer, without taking up a worker.
     """
@@ -86,6 +94,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         "ledger_conn_id",
         "destination",
         "destination_conn_id",
+        "personal_data",
+        "pseudonymize_ucode",
+        "flat",
+        "escape_formulas",
         "hotmart_conn_id",
     )
     ui_color = "#ffe3d3"
@@ -118,6 +130,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         min_new: Any = 1,
         destination: str | ObjectStoragePath | None = None,
         destination_conn_id: str | None = None,
+        personal_data: str = "keep",
+        pseudonymize_ucode: bool | str = False,
+        flat: bool | str = False,
+        escape_formulas: bool | str = False,
         hotmart_conn_id: str = "hotmart_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -135,6 +151,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         self.min_new = min_new
         self.destination = destination
         self.destination_conn_id = destination_conn_id
+        self.personal_data = personal_data
+        self.pseudonymize_ucode = pseudonymize_ucode
+        self.flat = flat
+        self.escape_formulas = escape_formulas
         self.hotmart_conn_id = hotmart_conn_id
         self.deferrable = deferrable
         self._given = given(self)
@@ -239,8 +259,6 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     def _look(self, context: Context) -> Look:
         """Look once; when enough are new, write them out, and remember them."""
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-        from airflow_provider_hotmart.api.rows import json_lines
-        from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
         from airflow_provider_hotmart.storage.manifest import describe
         from airflow_provider_hotmart.watching.outcomes import outcomes
@@ -251,7 +269,13 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         ti, watch, client = context["ti"], self.watch, self.hook.get_conn()
         selection = watch.selection(self.select)
         ledger = self._open_ledger(ti)
-        file = None if self.destination is None else RecordFile(self.destination, self.destination_conn_id)
+        file = self._open_file()
+        shape = self.hook.shape(
+            selection.query,
+            personal_data=self.personal_data,
+            pseudonymize_ucode=self.pseudonymize_ucode,
+            is_flat=file is not None and file.is_flat,
+        )
         if file is not None:
             claim_destination(ti, file)
         now = client.clock.time()
@@ -267,15 +291,15 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         transactions: dict[str, None] = {}
         listed_from = client.clock.time()
         with ExitStack() as until_recorded:
-            with suppress(_TooFewError), nullcontext() if file is None else file.writing() as writer:
-                for digest, record in watch.participants(listing):
+            with suppress(_TooFewError), nullcontext() if file is None else file.writing(shape.columns) as writer:
+                for digest, record, place in watch.participants(listing):
                     seen.append(digest)
                     if digest in memory.known:
                         continue
                     new.append(digest)
                     transactions[plain(record, "transaction")] = None
                     if writer is not None:
-                        writer.write(json_lines([selection.of(record)]), 1)
+                        writer.write(shape.write([selection.of(record)], [place]), 1)
                 if len(new) < self.min_new:
                     raise _TooFewError
                 # Before anything is published: what nobody can record must not be seen.
@@ -301,7 +325,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 "transaction_status": watch.statuses,
             }
             if writer is not None:
-                facts = describe(writer.result, listing.query, client.config.timezone, (listed_from, listed_until))
+                listed = (listed_from, listed_until)
+                facts = describe(writer.result, listing.query, shape.primary_key, client.config.timezone, listed)
                 look.value |= {**facts, "calls": listing.calls}
             self._check_running()
             # Before the ledger: a crash between the two must repeat, not lose.
@@ -309,6 +334,19 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             reservation.record(new, begun)
         self._check_running()
         return look
+
+    def _open_file(self) -> RecordFile | None:
+        from airflow_provider_hotmart.api.filters import parse_boolean
+        from airflow_provider_hotmart.storage import RecordFile
+
+        flags = {name: parse_boolean(getattr(self, name), name) for name in ("flat", "escape_formulas")}
+        if self.destination is None:
+            if any(flags.values()):
+                raise AirflowFailException(
+                    "flat and escape_formulas are about a file: set destination, or leave them out"
+                )
+            return None
+        return RecordFile(self.destination, self.destination_conn_id, **flags)
 
     def _tell(self, context: Context, value: dict[str, Any]) -> None:
         """Let others know what was found."""

@@ -11,12 +11,15 @@ from airflow_provider_hotmart.api.windows import iso
 from airflow_provider_hotmart.storage.record_file import WrittenFile
 
 
-def describe(written: WrittenFile, query: Query, timezone: str, listed: tuple[float, float]) -> dict[str, Any]:
+def describe(
+    written: WrittenFile, query: Query, primary_key: list[str], timezone: str, listed: tuple[float, float]
+) -> dict[str, Any]:
     """
     Write the manifest of a file: where it is, what is in it, and what was asked for, which is nobody's personal data.
 
     :param written: the file.
     :param query: whose records are in it.
+    :param primary_key: columns, or dot paths, that tell one record from another.
     :param timezone: name of the zone that its dates were meant in.
     :param listed: when Hotmart was asked first, and when the last answer was read, in seconds since the epoch.
     """
@@ -40,8 +43,8 @@ def describe(written: WrittenFile, query: Query, timezone: str, listed: tuple[fl
         "sha256": written.sha256,
         "format": written.format.name,
         "compression": written.format.compression,
-        "columns": None,
-        "primary_key": endpoint.record_key,
+        "columns": written.columns and [{"name": one.name, "type": one.type} for one in written.columns],
+        "primary_key": primary_key,
         "window": window and {"start": start, "end": end, "timezone": timezone},
         "statuses": list(query.all_statuses) or None,
         "filters": filters,
