@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.cost import measure_cost
+from benchmarks.formats import measure_formats
 from benchmarks.growth import measure_growth
 from benchmarks.harness import Check, Findings, Options, Table, say
 from benchmarks.limit import measure_limit, measure_processes
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
     "waste": measure_waste,
     "day": measure_day,
     "growth": measure_growth,
+    "formats": measure_formats,
     "parsing": measure_parsing,
     "ledger": measure_ledger,
     "polling": measure_polling,
@@ -48,6 +50,8 @@ PACKAGES = (
     "apache-airflow-providers-airbyte",
     "hotmart-python",
     "msgspec",
+    "pandas",
+    "pyarrow",
     "requests",
 )
 

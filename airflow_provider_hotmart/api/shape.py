@@ -36,7 +36,8 @@ class Shape:
         is_flat: bool = False,
     ) -> None:
         endpoint, parts = query.endpoint, parts or {}
-        own = [*_asked(endpoint), *_columns(endpoint)]
+        # In the order in which a record has them.
+        own = sorted([*_asked(endpoint), *_columns(endpoint)], key=lambda column: column.path != "transaction")
         self._people: People | None = None
         if hides:
             nested = [

@@ -62,6 +62,8 @@ class HotmartListOperator(BaseOperator):
     _listing: Listing | None = None
     _file: RecordFile | None = None
     _killed = False
+    #: Of the file that was written.
+    _manifest: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -190,6 +192,7 @@ class HotmartListOperator(BaseOperator):
         )
 
     def _to_file(self, context: Context, listing: Listing) -> dict[str, Any]:
+        from airflow_provider_hotmart.operators.lineage import collect
         from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
         from airflow_provider_hotmart.storage.manifest import describe, publish
@@ -214,19 +217,23 @@ class HotmartListOperator(BaseOperator):
         written = writer.result
         facts = (written.records, listing.described, written.bytes, written.path, listing.calls)
         self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
-        self._collect_lineage(written.location.uri)
+        collect(self.hook, self._source, written.location.uri)
         listed = (listed_from, listed_until)
         manifest = describe(written, listing.query, shape.primary_key, self._zone(client), listed)
         manifest |= {**listing.facts, "calls": listing.calls}
+        self._manifest = manifest
         if not self._killed:
             publish(self, context, manifest)
         return manifest
 
-    def _collect_lineage(self, uri: str) -> None:
-        """Tell Airflow's lineage collector, where there is one, what came from where."""
-        from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
-
+    @property
+    def _source(self) -> str:
+        """URL of the endpoint, for lineage."""
         host = self.hook.get_conn().config.base_url.partition("://")[2]
-        collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow does not say
-        collector.add_input_asset(context=self.hook, uri=f"hotmart://{host}{self.endpoint.path}")
-        collector.add_output_asset(context=self.hook, uri=uri if "://" in uri else f"file://{uri}")
+        return f"hotmart://{host}{self.endpoint.path}"
+
+    def get_openlineage_facets_on_complete(self, _: Any) -> Any:
+        """Tell OpenLineage what was read and written; called where its provider is installed."""
+        from airflow_provider_hotmart.operators.lineage import openlineage
+
+        return openlineage(self.endpoint, self._source, self._manifest)

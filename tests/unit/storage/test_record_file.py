@@ -213,10 +213,20 @@ def test_a_store_that_shows_a_file_while_it_grows_gets_it_under_another_name_fir
 
 @pytest.mark.parametrize(
     "destination",
-    ["/d/sales.csv", "/d/sales.json", "/d/sales.jsonl.zip", "/d/sales", "/d/.jsonl", "/d/.jsonl.gz", "/d/sales.jsonl/"],
+    [
+        "/d/sales.xlsx",
+        "/d/sales.csv.bz2",
+        "/d/sales.parquet.gz",
+        "/d/sales.json",
+        "/d/sales.jsonl.zip",
+        "/d/sales",
+        "/d/.jsonl",
+        "/d/.jsonl.gz",
+        "/d/sales.jsonl/",
+    ],
 )
 def test_an_unknown_suffix_names_the_known_ones(destination: str) -> None:
-    with pytest.raises(StorageError, match=r"end it in \.jsonl, \.jsonl\.gz, \.ndjson, \.ndjson\.gz") as caught:
+    with pytest.raises(StorageError, match=r"end it in \.jsonl, .*\.csv, \.csv\.gz, \.parquet") as caught:
         RecordFile(destination)
     assert caught.value.permanent
 
