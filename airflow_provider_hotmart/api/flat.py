@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.endpoints import Column
-from airflow_provider_hotmart.api.errors import HotmartResponseError
+from airflow_provider_hotmart.api.errors import HotmartColumnError
 from airflow_provider_hotmart.api.rows import Record, json_lines
 
 #: The column of what the table does not know, as JSON.
@@ -114,7 +114,7 @@ class Flattener:
 
         :param records: decoded, with exact numbers, as :func:`exact_objects` gives them.
         :param places: of :func:`places_of`.
-        :raises HotmartResponseError: for an amount of money that its column cannot hold, naming the row.
+        :raises HotmartColumnError: for an amount of money that its column cannot hold, naming the row.
         """
         return [self._row(record, place) for record, place in zip(records, places, strict=False)]
 
@@ -124,7 +124,7 @@ class Flattener:
             other = self._fill(self._tree, record, row, "")
         except _MisfitError as misfit:
             name = ", ".join(f"{path} {_at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
-            raise HotmartResponseError(
+            raise HotmartColumnError(
                 f"{misfit} in the row of {name}: write JSON Lines in Hotmart's own shape, which take it as it is"
             ) from None
         if other:
