@@ -19,12 +19,14 @@ import pytest
 from airflow_provider_hotmart.api.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.shape import Shape
+from airflow_provider_hotmart.api.windows import Window
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
 from airflow_provider_hotmart.operators.sales import HotmartListSalesOperator, HotmartListSalesParticipantsOperator
 from airflow_provider_hotmart.storage import RecordFile
+from airflow_provider_hotmart.watching.watch import Watch, plain
 from tests.integration.support import account
 from tests.integration.test_endpoints_operators import OPERATORS, asked, every_operator
 
@@ -217,13 +219,14 @@ def participants(path: Path, **more: Any) -> dict[str, Any]:
     return manifest
 
 
-def edited(hotmart: HotmartEmulator, edit: Any, path: str = "/sales/users") -> None:
-    """Change the first row of each answer."""
+def edited(hotmart: HotmartEmulator, edit: Any, path: str = "/sales/users", rows: int = 1) -> None:
+    """Change the first rows of each answer."""
 
     def change(answer: Answer, _: Any) -> Answer:
         body = json.loads(answer.body)
         if isinstance(body, dict) and body.get("items"):
-            edit(body["items"][0])
+            for row in body["items"][:rows]:
+                edit(row)
             # Numbers as text, so that none of them is a binary fraction.
             answer.body = json.dumps(body).replace('"<', "").replace('>"', "").encode()
         return answer
@@ -384,20 +387,35 @@ def test_without_what_makes_the_key_there_is_none(connected: HotmartEmulator, su
     assert whole["primary_key"] == ["transaction", "product_id", "role", "user_key"]
 
 
-def test_people_without_a_code_are_told_apart_by_their_place(connected: HotmartEmulator, tmp_path: Path) -> None:
-    def edit(row: dict[str, Any]) -> None:
-        users = [{"role": role, "user": {"name": role}} for role in ("BUYER", "COPRODUCER", "COPRODUCER")]
-        row["users"] = [*users[:2], {"role": "COPRODUCER", "user": {"ucode": "u-1"}}, users[2]]
+def without_codes(row: dict[str, Any]) -> None:
+    """Make the people of a sale four, of whom one has a code."""
+    users = [{"role": role, "user": {"name": "Nobody"}} for role in ("BUYER", "COPRODUCER", "COPRODUCER")]
+    row["users"] = [*users[:2], {"role": "COPRODUCER", "user": {"ucode": "u-1", "name": "Nobody"}}, users[2]]
 
-    edited(connected, edit)
+
+def test_people_without_a_code_are_told_apart_by_their_place(connected: HotmartEmulator, tmp_path: Path) -> None:
+    edited(connected, without_codes, rows=2)
     path = tmp_path / "a.parquet"
-    rows = read(path, participants(path)["columns"])
-    of_one = [
-        row for row in rows if row["transaction"] == next(r for r in rows if r["user_name"] == "BUYER")["transaction"]
-    ]
-    assert [(row["role"], row["user_key"]) for row in of_one][:4] == [
-        ("BUYER", "#1"), ("COPRODUCER", "#1"), ("COPRODUCER", "u-1"), ("COPRODUCER", "#3")
-    ]  # fmt: skip
+    people: dict[str, list[tuple[str, str]]] = {}
+    for row in read(path, participants(path)["columns"]):
+        if row["user_name"] == "Nobody":
+            people.setdefault(row["transaction"], []).append((row["role"], row["user_key"]))
+    assert len(people) > 2
+    expected = [("BUYER", "#1"), ("COPRODUCER", "#1"), ("COPRODUCER", "u-1"), ("COPRODUCER", "#3")]
+    assert all(found == expected for found in people.values())
+
+
+def test_a_watch_tells_the_same_places_of_whom_it_reports(connected: HotmartEmulator) -> None:
+    edited(connected, without_codes, rows=2)
+    client = HotmartHook().get_conn()
+    watch = Watch("hotmart_default", {"transaction_status": "ALL"}, lookback=timedelta(days=366))
+    window = Window(int(START.timestamp()), int(END.timestamp()))
+    places: dict[str, list[int | None]] = {}
+    for one in watch.participants(watch.listing(client, window)):
+        if plain(one.record, "user").get("name") == "Nobody":
+            places.setdefault(plain(one.record, "transaction"), []).append(one.place)
+    assert len(places) > 2
+    assert all(found == [1, 1, 2, 3] for found in places.values())
 
 
 def test_a_flag_about_files_is_refused_without_one(connected: HotmartEmulator) -> None:

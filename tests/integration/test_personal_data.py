@@ -228,6 +228,17 @@ def test_countries_and_states_stay_and_addresses_go(connected: HotmartEmulator) 
 
 
 @pytest.mark.parametrize("mode", ["pseudonymize", "drop"])
+def test_codes_of_tickets_are_replaced_and_their_links_go(connected: HotmartEmulator, mode: str) -> None:
+    arguments = asked(ENDPOINTS["event_tickets"], connected)
+    kept, hidden = listed("event_tickets", **arguments), listed("event_tickets", personal_data=mode, **arguments)
+    for one, two in zip(kept, hidden, strict=True):
+        code = pseudonym(KEY, "code", one["eticket"]["ticket_qr_code"]) if mode == "pseudonymize" else None
+        assert two["eticket"].get("ticket_qr_code") == code
+        assert "checkin_url" in one["eticket"]
+        assert "checkin_url" not in two["eticket"]
+
+
+@pytest.mark.parametrize("mode", ["pseudonymize", "drop"])
 def test_hotmarts_codes_of_people_are_replaced_where_a_flag_asks_for_it(
     connected: HotmartEmulator, mode: str, tmp_path: Path
 ) -> None:
