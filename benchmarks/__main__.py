@@ -25,6 +25,7 @@ from benchmarks.growth import measure_growth
 from benchmarks.harness import Check, Findings, Options, Table, say
 from benchmarks.limit import measure_limit, measure_processes
 from benchmarks.parsing import measure_parsing
+from benchmarks.sales import measure_everything, measure_sales
 from benchmarks.triggers import measure_triggers
 from benchmarks.waste import measure_day, measure_waste
 from benchmarks.watching import measure_ledger, measure_polling
@@ -36,6 +37,8 @@ MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
     "cost": measure_cost,
     "waste": measure_waste,
     "day": measure_day,
+    "sales": measure_sales,
+    "everything": measure_everything,
     "growth": measure_growth,
     "formats": measure_formats,
     "parsing": measure_parsing,
@@ -49,6 +52,7 @@ PACKAGES = (
     "apache-airflow-providers-http",
     "apache-airflow-providers-airbyte",
     "hotmart-python",
+    "tap-hotmart",
     "msgspec",
     "pandas",
     "pyarrow",

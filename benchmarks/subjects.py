@@ -95,17 +95,22 @@ def floor(job: Job) -> Work:
     return work
 
 
-def hotmart_python(job: Job) -> Work:
-    """The package hotmart-python as it comes, its addresses changed to the emulator's."""
+def client_of_hotmart_python(job: Job) -> Any:
+    """Make a client of the package hotmart-python as it comes, its addresses changed to the emulator's."""
     import hotmart
     from hotmart import _auth, _config
 
     _auth.AUTH_URL = job["token_url"]
     for domain in ("payments", "products", "club"):
         _config.BASE_URLS["prod"][domain] = f"{job['url']}/{domain}/api/v1"
+    return hotmart.Hotmart(client_id=job["client_id"], client_secret=job["client_secret"], basic=job["basic"])
+
+
+def hotmart_python(job: Job) -> Work:
+    """The package hotmart-python, all pages of the people in sales."""
+    client = client_of_hotmart_python(job)
 
     def work() -> dict[str, Any]:
-        client = hotmart.Hotmart(client_id=job["client_id"], client_secret=job["client_secret"], basic=job["basic"])
         most = job.get("pages", sys.maxsize) * PAGE
         count = 0
         with open(job["path"], "w", encoding="utf-8") as file:  # noqa: PTH123
@@ -239,6 +244,61 @@ def pandas_loop(job: Job) -> Work:
     return work
 
 
+def ours_sales(job: Job) -> Work:
+    """Our operator for sales, with a destination, as a task runs it."""
+    connect(job)
+    for module in ("airflow.providers.common.compat.lineage.hook", f"{OURS}.hooks.hotmart", f"{OURS}.storage"):
+        importlib.import_module(module)
+    from airflow_provider_hotmart.operators.sales import HotmartListSalesOperator
+
+    outside_of_a_task()
+    listing = HotmartListSalesOperator(
+        task_id="listing",
+        destination=job["path"],
+        transaction_status=job["statuses"],
+        include=job.get("include"),
+        sales_start_date=moment(job["start"]),
+        sales_end_date=moment(job["end"]),
+    )
+
+    def work() -> dict[str, Any]:
+        return listing.execute({})
+
+    return work
+
+
+def hotmart_python_sales(job: Job) -> Work:
+    """The package hotmart-python, all pages of the history of sales."""
+    client = client_of_hotmart_python(job)
+    window = {name: params_of(job)[name] for name in ("start_date", "end_date", "max_results")}
+
+    def work() -> dict[str, Any]:
+        with open(job["path"], "w", encoding="utf-8") as file:  # noqa: PTH123
+            for sale in client.sales.history_autopaginate(**window):
+                file.write(json.dumps(sale.model_dump(exclude_unset=True)) + "\n")
+        return {}
+
+    return work
+
+
+def tap_hotmart(job: Job) -> Work:
+    """The stream of transactions of tap-hotmart, its messages into a file."""
+    import contextlib
+
+    client_of_hotmart_python(job)
+    from tap_hotmart.tap import TapHotmart
+
+    names = ("client_id", "client_secret", "basic")
+    tap = TapHotmart(config={**{name: job[name] for name in names}, "start_date": moment(job["start"])})
+
+    def work() -> dict[str, Any]:
+        with open(job["path"], "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):  # noqa: PTH123
+            tap.streams["transactions"].sync()
+        return {}
+
+    return work
+
+
 def sdk(job: Job) -> Work:
     """Nothing but ``import airflow.sdk``, which every task does."""
     import airflow.sdk  # noqa: F401
@@ -364,6 +424,9 @@ SUBJECTS: dict[str, Callable[[Job], Work]] = {
         ours,
         ours_hook,
         pandas_loop,
+        ours_sales,
+        hotmart_python_sales,
+        tap_hotmart,
         sdk,
         imports,
         ledger,
