@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.cost import measure_cost
+from benchmarks.formats import measure_formats
 from benchmarks.growth import measure_growth
 from benchmarks.harness import Check, Findings, Options, Table, say
 from benchmarks.limit import measure_limit, measure_processes
@@ -39,6 +40,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
     "sales": measure_sales,
     "everything": measure_everything,
     "growth": measure_growth,
+    "formats": measure_formats,
     "parsing": measure_parsing,
     "ledger": measure_ledger,
     "polling": measure_polling,
@@ -52,6 +54,8 @@ PACKAGES = (
     "hotmart-python",
     "tap-hotmart",
     "msgspec",
+    "pandas",
+    "pyarrow",
     "requests",
 )
 

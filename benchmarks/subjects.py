@@ -171,6 +171,11 @@ def ours(job: Job) -> Work:
     # What the operator imports when it runs.
     for module in ("airflow.providers.common.compat.lineage.hook", f"{OURS}.hooks.hotmart", f"{OURS}.storage"):
         importlib.import_module(module)
+    if job["path"].endswith(".parquet"):
+        import pyarrow as pa
+
+        importlib.import_module(f"{OURS}.storage.parquet")
+        pa.array([None])  # looks for pandas, and imports it
     from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
     outside_of_a_task()
@@ -202,6 +207,39 @@ def ours_hook(job: Job) -> Work:
         with open(job["path"], "w", encoding="utf-8") as file:  # noqa: PTH123
             file.writelines(json.dumps(record) + "\n" for record in records)
         return {}
+
+    return work
+
+
+def pandas_loop(job: Job) -> Work:
+    """What a notebook does: all pages into a list, normalised by pandas, and written with types."""
+    import pandas
+    import pyarrow.parquet  # noqa: F401 - so that the import does not count
+    import requests
+
+    def work() -> dict[str, Any]:
+        session = requests.Session()
+        session.headers.update(bearer(job))
+        params, records = params_of(job), []
+        while True:
+            body = session.get(job["url"] + SALES, params=params, timeout=60).json()
+            for sale in body["items"]:
+                shared = {**sale, "users": None, "transaction_status": STATUS}
+                records += [{**shared, **one} for one in sale["users"]]
+            token = body["page_info"].get("next_page_token")
+            if not token:
+                break
+            params["page_token"] = token
+        frame = pandas.json_normalize(records, sep="_").drop(columns="users")
+        documents = frame["user_documents"]
+        for key in ("type", "value"):
+            frame[f"user_document_{key}"] = documents.map(lambda found, key=key: found[0][key] if found else None)
+        frame["user_documents"] = documents.map(json.dumps)
+        if job["path"].endswith(".parquet"):
+            frame.to_parquet(job["path"], compression="zstd", index=False)
+        else:
+            frame.to_csv(job["path"], index=False)
+        return {"records": len(frame)}
 
     return work
 
@@ -385,6 +423,7 @@ SUBJECTS: dict[str, Callable[[Job], Work]] = {
         http_operator,
         ours,
         ours_hook,
+        pandas_loop,
         ours_sales,
         hotmart_python_sales,
         tap_hotmart,
