@@ -173,4 +173,59 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                 },
             }
         ],
+        "config": {
+            "hotmart": {
+                "description": "What the receiver of Hotmart's webhooks does. It is part of the API server of Airflow 3.",
+                "options": {
+                    "webhook_connections": {
+                        "description": (
+                            "Connections that webhooks are received for, at ``/hotmart/webhooks/{connection id}`` of the API "
+                            "server: ids, comma-separated. Each needs its field ``hottok``. Empty: none, and that path is answered 404."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "hotmart_default",
+                        "default": "",
+                    },
+                    "webhook_archive": {
+                        "description": (
+                            "Folder that the body of each webhook is written to, as ``{connection id}/{day}/{id}.json``: an absolute "
+                            "path, or a URL of object storage. Bodies hold personal data. Empty: they are not kept."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@my-bucket/hotmart/webhooks",
+                        "default": "",
+                    },
+                    "webhook_archive_days": {
+                        "description": (
+                            "Days after which the archive is removed, by the day of the event; 0: never."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "90",
+                        "default": "30",
+                    },
+                    "webhook_ledger": {
+                        "description": (
+                            "Ledger file in which the receiver notes which sales webhooks told of, for the watchers and sensors "
+                            "whose ``ledger`` is the same file: they report those that no webhook told of. Empty: nothing is noted."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@my-bucket/hotmart/ledger.json",
+                        "default": "",
+                    },
+                    "webhook_ledger_days": {
+                        "description": (
+                            "Days for which that is remembered: no less than the longest look-back of those watchers."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "60",
+                        "default": "31",
+                    },
+                },
+            },
+        },
     }

@@ -5,10 +5,18 @@ from __future__ import annotations
 from airflow.providers.common.compat.sdk import AirflowPlugin
 
 from airflow_provider_hotmart.macros import today, yesterday
+from airflow_provider_hotmart.webhooks.mount import URL_PREFIX, MountedReceiver
 
 
 class HotmartPlugin(AirflowPlugin):
-    """Gives templates ``macros.hotmart.today`` and ``macros.hotmart.yesterday``."""
+    """
+    Gives templates ``macros.hotmart.today`` and ``macros.hotmart.yesterday``, and the API server a receiver of webhooks.
+
+    Airflow 2 has no API server that could mount it.
+    """
 
     name = "hotmart"
     macros = [today, yesterday]  # noqa: RUF012 - declared by Airflow
+    fastapi_apps = [  # noqa: RUF012 - as above
+        {"app": MountedReceiver(), "url_prefix": URL_PREFIX, "name": "Hotmart webhooks"}
+    ]

@@ -245,6 +245,28 @@ def canonical(name: str, value: Any) -> str | None:
     return str(value) if isinstance(value, (str, int)) else ",".join(sorted(map(str, value)))
 
 
+def announcement_scope(hotmart_conn_id: str) -> bytes:
+    """
+    Identify what webhooks of a connection have told of, beside the watches of a ledger.
+
+    :param hotmart_conn_id: the connection.
+    """
+    return hashlib.blake2b(json.dumps(["webhooks", hotmart_conn_id]).encode(), digest_size=8).digest()
+
+
+def announcement(hotmart_conn_id: str, transaction: str, status: str) -> int:
+    """
+    Identify a state of a sale, whoever takes part in it: webhooks name nobody as a listing does.
+
+    :param hotmart_conn_id: the connection.
+    :param transaction: code of the sale.
+    :param status: of the sale; those that are one state to a watch are one here.
+    """
+    facts = json.dumps([transaction, SAME_STATE.get(cast("SaleStatus", status), status)]).encode()
+    scope = announcement_scope(hotmart_conn_id)
+    return int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
+
+
 def digest_of_all(digests: Collection[int]) -> str:
     """One digest for a whole set of participants."""
     return f"{len(digests)}-{sum(digests) % 2**64:x}"
