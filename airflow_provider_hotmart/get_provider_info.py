@@ -175,12 +175,13 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
         ],
         "config": {
             "hotmart": {
-                "description": "What the receiver of Hotmart's webhooks does. It is part of the API server of Airflow 3.",
+                "description": "Receiving webhooks of Hotmart in the API server of Airflow 3.",
                 "options": {
                     "webhook_connections": {
                         "description": (
-                            "Connections that webhooks are received for, at ``/hotmart/webhooks/{connection id}`` of the API "
-                            "server: ids, comma-separated. Each needs its field ``hottok``. Empty: none, and that path is answered 404."
+                            "Ids of the connections that webhooks are received for, comma-separated, each at "
+                            "``/hotmart/webhooks/{id}`` of the API server. They need their field ``hottok``. "
+                            "Empty: none, and whatever comes there is answered 404."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
@@ -189,8 +190,9 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     },
                     "webhook_archive": {
                         "description": (
-                            "Folder that the body of each webhook is written to, as ``{connection id}/{day}/{id}.json``: an absolute "
-                            "path, or a URL of object storage. Bodies hold personal data. Empty: they are not kept."
+                            "Folder that the body of each webhook is written to, as "
+                            "``{connection id}/{day}/{id}.json``: an absolute path, or a URL of object storage. "
+                            "Bodies hold personal data. Empty: they are not kept."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
@@ -198,9 +200,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                         "default": "",
                     },
                     "webhook_archive_days": {
-                        "description": (
-                            "Days after which the archive is removed, by the day of the event; 0: never."
-                        ),
+                        "description": ("Days after which bodies are removed, by the day of their event; 0: never."),
                         "version_added": "0.1.0",
                         "type": "integer",
                         "example": "90",
@@ -208,8 +208,8 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     },
                     "webhook_ledger": {
                         "description": (
-                            "Ledger file in which the receiver notes which sales webhooks told of, for the watchers and sensors "
-                            "whose ``ledger`` is the same file: they report those that no webhook told of. Empty: nothing is noted."
+                            "Ledger file in which it is noted which sales webhooks told of. Watchers and sensors "
+                            "whose ``ledger`` is the same file report only the others. Empty: it is not noted."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
@@ -218,7 +218,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     },
                     "webhook_ledger_days": {
                         "description": (
-                            "Days for which that is remembered: no less than the longest look-back of those watchers."
+                            "Days for which that is remembered: no fewer than the longest look-back of those watchers."
                         ),
                         "version_added": "0.1.0",
                         "type": "integer",

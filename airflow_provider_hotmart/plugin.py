@@ -10,9 +10,9 @@ from airflow_provider_hotmart.webhooks.mount import URL_PREFIX, MountedReceiver
 
 class HotmartPlugin(AirflowPlugin):
     """
-    Gives templates ``macros.hotmart.today`` and ``macros.hotmart.yesterday``, and the API server a receiver of webhooks.
+    Gives templates ``macros.hotmart.today`` and ``macros.hotmart.yesterday``, and Airflow a receiver of webhooks.
 
-    Airflow 2 has no API server that could mount it.
+    The API server of Airflow 3 mounts it; Airflow 2 has none, and ignores it.
     """
 
     name = "hotmart"

@@ -183,6 +183,22 @@ class Watch:
             facts = json_lines([{"sale": transaction, "role": role, "person": [ucode, known, place], "state": state}])
             yield int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
 
+    def is_announced(self, record: Mapping[str, Any], announced: Collection[int]) -> bool:
+        """
+        Whether webhooks told of the sale of a record.
+
+        :param record: with transaction and status, as a listing gives it.
+        :param announced: digests of :func:`announcement`.
+        """
+        if not announced:
+            return False
+        transaction, status = plain(record, "transaction"), plain(record, "transaction_status")
+        # Whoever wants each person once is told enough by any of the states that are watched.
+        states: list[Any] = [status] if self.report_status_changes else self.statuses or [status]
+        return any(
+            announcement(self.hotmart_conn_id, transaction, one) in announced for one in states if one is not None
+        )
+
     def selection(self, select: Any) -> Selection:
         """
         Prepare to reduce records; looking needs more than what is selected, to tell people apart.

@@ -11,8 +11,6 @@ Airflow 2 has none of it, and nothing there imports this module.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,7 +53,7 @@ class AssetEvents:
                 if any(key in seen for key in keys(delivery.extra)):
                     return False
                 for asset_id in asset_ids:
-                    asset = session.get(AssetModel, asset_id)
+                    asset = session.get_one(AssetModel, asset_id)
                     event = asset_manager.register_asset_change(
                         asset=asset, extra=delivery.extra, source_is_api=True, session=session
                     )
@@ -73,12 +71,10 @@ def _register(uri: str) -> int:
     :return: its id.
     """
     while True:
-        with _committed() as session:
+        with create_session() as session:
             found = session.scalars(
                 select(AssetModel.id)
-                .outerjoin(
-                    AssetActive, (AssetActive.name == AssetModel.name) & (AssetActive.uri == AssetModel.uri)
-                )
+                .outerjoin(AssetActive, (AssetActive.name == AssetModel.name) & (AssetActive.uri == AssetModel.uri))
                 .where(AssetModel.uri == uri)
                 # The one in use first: an asset may have been renamed.
                 .order_by(AssetActive.uri.is_(None), AssetModel.id)
@@ -88,16 +84,10 @@ def _register(uri: str) -> int:
             return int(found)
         # Another API server adds it at the same moment, or a DAG that uses it is being read: found the next time.
         try:
-            with _committed() as session:
+            with create_session() as session:
                 session.add(AssetModel(name=uri, uri=uri, group="asset"))
         except exc.IntegrityError:
             continue
-
-
-@contextmanager
-def _committed() -> Iterator[Any]:
-    with create_session() as session:
-        yield session
 
 
 def _lock(session: Any, asset_id: int) -> None:

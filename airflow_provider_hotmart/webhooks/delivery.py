@@ -98,7 +98,7 @@ class Delivery:
             id=_match(_ID, envelope.get("id")) or f"body-{hashlib.sha256(body).hexdigest()[:32]}",
             event=event,
             transaction=_match(_TRANSACTION, purchase.get("transaction")),
-            product_id=_number(_part(data, "product").get("id")),
+            product_id=_product_id(data),
             status=_status(event, purchase),
             occurred_at=_moment(moment),
             recurrence_number=_number(purchase.get("recurrence_number")),
@@ -171,6 +171,12 @@ def _number(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= _MAX_NUMBER:
         return None
     return value
+
+
+def _product_id(data: dict[str, Any]) -> int | None:
+    # Events of subscriptions name it further in.
+    places = (data, _part(data, "subscription"))
+    return next((found for one in places if (found := _number(_part(one, "product").get("id"))) is not None), None)
 
 
 def _moment(value: Any) -> str | None:

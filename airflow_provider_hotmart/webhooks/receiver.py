@@ -87,9 +87,7 @@ class Receiver:
     :param accept: stores a delivery; called in a thread. Whatever it raises is answered 503.
     """
 
-    def __init__(
-        self, connections: Collection[str], find_token: Callable[[str], str | None], accept: Accept
-    ) -> None:
+    def __init__(self, connections: Collection[str], find_token: Callable[[str], str | None], accept: Accept) -> None:
         self._guards = {conn_id: Guard() for conn_id in connections}
         self._find_token = find_token
         self._accept = accept
@@ -134,7 +132,7 @@ class Receiver:
             if time.monotonic() >= guard.valid_until:
                 try:
                     guard.token = await self._in_thread(partial(self._find_token, conn_id))
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, Hotmart sends it again
                     _log.error("Webhook of %s refused: its token cannot be looked up: %s", conn_id, told(error))
                     raise Refusal(503, "the delivery cannot be checked now", RETRY_AFTER) from None
                 guard.valid_until = time.monotonic() + TOKEN_LIFETIME
@@ -169,8 +167,8 @@ class Receiver:
             body = body.replace(guard.token.encode(), b"***")
         try:
             is_new = await self._in_thread(partial(self._accept, conn_id, delivery, body))
-        except Exception as error:
-            _log.error("Webhook %s of %s cannot be stored, and is asked for again: %s", delivery.id, conn_id, told(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.error("Webhook %s of %s is not stored, and asked for again: %s", delivery.id, conn_id, told(error))
             raise Refusal(503, "the delivery cannot be stored now", RETRY_AFTER) from None
         how = "stored" if is_new else "known already"
         _log.info("Webhook %s of %s: %s, %s", delivery.id, conn_id, delivery.event, how)

@@ -312,5 +312,3 @@ def parse_habit(text: str) -> tuple[str, float | int]:
     if found < 0:
         raise ValueError(f"{name} cannot be less than 0")
     return name, found
-
-
