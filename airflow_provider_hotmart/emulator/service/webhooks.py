@@ -110,6 +110,8 @@ class Webhooks:
         #: Real moments, and what is to be sent then.
         self._due: list[tuple[float, int, Delivery]] = []
         self._sending = 0
+        #: Whether what has become due is being made into deliveries.
+        self._telling = False
         #: Moments of the world's clock at which sales move on.
         self._changes: list[tuple[int, int, Sale]] = []
         #: Up to where the world was looked at, and how many of its sales.
@@ -177,7 +179,8 @@ class Webhooks:
         until = time.monotonic() + timeout
         while time.monotonic() < until:
             with self._lock:
-                if not self._due and not self._sending:
+                has_news = self._telling or (self._changes and self._changes[0][0] <= self._world.clock.now())
+                if not has_news and not self._due and not self._sending:
                     return
             time.sleep(0.02)
         raise TimeoutError("webhooks are still being sent")
@@ -205,8 +208,10 @@ class Webhooks:
                     at, _, sale = heapq.heappop(self._changes)
                     due.append((at, sale))
                     self._expect(sale, at)
+                self._telling = bool(due)
             for at, sale in due:
                 self._tell(sale, at)
+            self._telling = False
             time.sleep(INTERVAL)
 
     def _tell(self, sale: Sale, at: int) -> None:
