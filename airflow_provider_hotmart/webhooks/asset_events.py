@@ -53,7 +53,8 @@ class AssetEvents:
                 if any(key in seen for key in keys(delivery.extra)):
                     return False
                 for asset_id in asset_ids:
-                    asset = session.get_one(AssetModel, asset_id)
+                    # In the words of SQLAlchemy 1.4, which Airflow 3.0 and 3.1 have.
+                    asset = session.scalars(select(AssetModel).where(AssetModel.id == asset_id)).one()
                     event = asset_manager.register_asset_change(
                         asset=asset, extra=delivery.extra, source_is_api=True, session=session
                     )

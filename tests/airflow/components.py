@@ -155,6 +155,11 @@ class Components:
         """Base URL of the API server."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def database(self) -> str:
+        """``postgresql`` or ``sqlite``."""
+        return self._engine.dialect.name
+
     def is_listening(self) -> bool:
         """Whether the API server answers."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
