@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow_provider_hotmart.api import responses
+from airflow_provider_hotmart.api import refusals, responses
 from airflow_provider_hotmart.api.auth import Token, read_token, shared_token_cache
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_hotmart.api.config import HotmartConfig
@@ -207,7 +207,7 @@ class Session:
                 error = failure
             else:
                 secrets = (token, client.config.client_secret)
-                error = responses.error_of(
+                error = refusals.error_of(
                     response, call.path, now=client.clock.time(), secrets=secrets, personal=call.personal
                 )
             client.budget.report(number, {} if response is None else response.headers)

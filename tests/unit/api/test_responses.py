@@ -14,14 +14,8 @@ from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_hotmart.api import errors
 from airflow_provider_hotmart.api.http import Response
-from airflow_provider_hotmart.api.responses import (
-    MAX_DESCRIPTION,
-    Page,
-    error_of,
-    parse_object,
-    parse_page,
-    scrub,
-)
+from airflow_provider_hotmart.api.refusals import MAX_DESCRIPTION, error_of, scrub
+from airflow_provider_hotmart.api.responses import Page, parse_object, parse_page
 from airflow_provider_hotmart.emulator.service.bodies import laid_out
 
 PATH = "/payments/api/v1/sales/users"
