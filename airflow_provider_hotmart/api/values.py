@@ -1,0 +1,149 @@
+"""Values as Hotmart writes them → values of a type, exactly or not at all; and back to text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from airflow_provider_hotmart.api.rows import Record, json_lines
+
+#: Digits of a decimal, and how many of them are decimal places.
+PRECISION, SCALE = 38, 10
+_PLACES = Decimal(1).scaleb(-SCALE)
+_EXACT = Context(prec=PRECISION, traps=[InvalidOperation, Inexact])
+_ROUNDED = Context(prec=PRECISION, traps=[InvalidOperation])
+_INT64 = 2**63
+#: Moments below are in seconds, those from here on in milliseconds; see ``rows``.
+_FIRST_MILLISECOND = 100_000_000_000
+#: Milliseconds since the epoch of the years 1 and 10,000.
+_FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000, 253_402_300_800_000
+
+_decode_lines = msgspec.json.Decoder(float_hook=Decimal).decode_lines
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class MisfitError(Exception):
+    """A value that its column cannot hold."""
+
+
+def exact_objects(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Decode records, with numbers as they are written."""
+    lines = json_lines(records)
+    try:
+        return _decode_lines(lines)
+    except msgspec.DecodeError:  # half of a surrogate pair
+        return [json.loads(line) for line in lines.splitlines()]
+
+
+def exact_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
+    """Write records as JSON Lines, with numbers as they are."""
+    return b"".join(encoded(record) + b"\n" for record in records)
+
+
+def encoded(value: Any) -> bytes:
+    """Write a value as JSON, with numbers as they are."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+        return json.dumps(value, separators=(",", ":"), default=float).encode()
+
+
+def iso_moment(milliseconds: int) -> str:
+    """Write a moment as ISO 8601 in UTC."""
+    seconds, rest = divmod(milliseconds, 1000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    return moment.isoformat(timespec="milliseconds" if rest else "seconds")
+
+
+def to_text(value: Any) -> str:
+    """Write a value as text: text as it is, and all else as JSON."""
+    return value if type(value) is str else to_json(value)
+
+
+def to_json(value: Any) -> str:
+    """Write a value as text of JSON, with numbers as they are."""
+    return encoded(value).decode()
+
+
+def _integer(value: Any) -> int | None:
+    if value == "":
+        return None
+    if type(value) is not int:
+        try:
+            number = int(value) if type(value) in (str, Decimal, float) else None
+        except (ValueError, OverflowError):
+            number = None
+        if number is None or (type(value) is not str and number != value):
+            raise MisfitError
+        value = number
+    if not -_INT64 <= value < _INT64:
+        raise MisfitError
+    return int(value)
+
+
+def _number(value: Any) -> Decimal | None:
+    if value == "":
+        return None
+    if type(value) is bool or not isinstance(value, (int, float, str, Decimal)):
+        raise MisfitError
+    try:
+        return value if type(value) is Decimal else Decimal(str(value))
+    except InvalidOperation:
+        raise MisfitError from None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    number = _number(value)
+    if number is not None:
+        try:
+            _EXACT.quantize(number, _PLACES)
+        except (InvalidOperation, Inexact):
+            raise MisfitError from None
+    return number
+
+
+def _ratio(value: Any) -> Decimal | None:
+    """Round what may have more digits than a column: it is no money."""
+    number = _number(value)
+    if number is None:
+        return None
+    try:
+        rounded = _ROUNDED.quantize(number, _PLACES)
+    except InvalidOperation:
+        raise MisfitError from None
+    return number if rounded == number else rounded
+
+
+def _boolean(value: Any) -> bool | None:
+    if value == "":
+        return None
+    if type(value) is not bool:
+        raise MisfitError
+    return value
+
+
+def _moment(value: Any) -> int | None:
+    number = _integer(value)
+    if number is None:
+        return None
+    milliseconds = number if abs(number) >= _FIRST_MILLISECOND else number * 1000
+    if not _FIRST_MOMENT <= milliseconds < _LAST_MOMENT:
+        raise MisfitError
+    return milliseconds
+
+
+#: What makes the value of a column of each type of the table.
+CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "text": to_text,
+    "integer": _integer,
+    "decimal": _decimal,
+    "ratio": _ratio,
+    "boolean": _boolean,
+    "moment": _moment,
+    "json": to_json,
+}
