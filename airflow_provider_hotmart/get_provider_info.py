@@ -173,4 +173,59 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                 },
             }
         ],
+        "config": {
+            "hotmart": {
+                "description": "Receiving webhooks of Hotmart in the API server of Airflow 3.",
+                "options": {
+                    "webhook_connections": {
+                        "description": (
+                            "Ids of the connections that webhooks are received for, comma-separated, each at "
+                            "``/hotmart/webhooks/{id}`` of the API server. They need their field ``hottok``. "
+                            "Empty: none, and whatever comes there is answered 404."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "hotmart_default",
+                        "default": "",
+                    },
+                    "webhook_archive": {
+                        "description": (
+                            "Folder that the body of each webhook is written to, as "
+                            "``{connection id}/{day}/{id}.json``: an absolute path, or a URL of object storage. "
+                            "Bodies hold personal data. Empty: they are not kept."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@my-bucket/hotmart/webhooks",
+                        "default": "",
+                    },
+                    "webhook_archive_days": {
+                        "description": ("Days after which bodies are removed, by the day of their event; 0: never."),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "90",
+                        "default": "30",
+                    },
+                    "webhook_ledger": {
+                        "description": (
+                            "Ledger file in which it is noted which sales webhooks told of. Watchers and sensors "
+                            "whose ``ledger`` is the same file report only the others. Empty: it is not noted."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@my-bucket/hotmart/ledger.json",
+                        "default": "",
+                    },
+                    "webhook_ledger_days": {
+                        "description": (
+                            "Days for which that is remembered: no fewer than the longest look-back of those watchers."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "60",
+                        "default": "31",
+                    },
+                },
+            },
+        },
     }

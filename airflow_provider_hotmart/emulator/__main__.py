@@ -16,6 +16,8 @@ from airflow_provider_hotmart.emulator.clock import Clock
 from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET, HotmartEmulator
 from airflow_provider_hotmart.emulator.quirks import COUNTS, MEANINGS, Quirks
 from airflow_provider_hotmart.emulator.service.fault_specs import FaultSpec, fault_help, parse_fault
+from airflow_provider_hotmart.emulator.service.webhooks import HOTTOK, Habits, parse_habit
+from airflow_provider_hotmart.emulator.service.webhooks import MEANINGS as MEANINGS_OF_HABITS
 from airflow_provider_hotmart.emulator.steering import add_commands, steer
 
 
@@ -49,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m airflow_provider_hotmart.emulator",
         description="A local Hotmart, with people who do not exist.",
-        epilog=f"{_quirk_help()}\n\n{fault_help()}",
+        epilog=f"{_quirk_help()}\n\n{fault_help()}\n\n{_habit_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
@@ -110,6 +112,9 @@ def parser() -> argparse.ArgumentParser:
         help="see below; repeatable",
     )
     add("--fault", type=_fault, action="append", default=[], metavar="SPEC", help="see below; repeatable")
+    add("--webhook-url", metavar="URL", help="post what becomes of sales to this address (default: nowhere)")
+    add("--hottok", default=HOTTOK, metavar="TOKEN", help="token of the webhooks (default: %(default)s)")
+    add("--webhook", type=_habit, action="append", default=[], metavar="NAME=VALUE", help="see below; repeatable")
     add_commands(made)
     return made
 
@@ -126,7 +131,10 @@ def connection(hotmart: HotmartEmulator) -> str:
             "host": hotmart.url,
             "login": hotmart.client_id,
             "password": hotmart.client_secret,
-            "extra": {"token_url": hotmart.token_url},
+            "extra": {
+                "token_url": hotmart.token_url,
+                **({"hottok": hotmart.webhooks.hottok} if hotmart.webhooks is not None else {}),
+            },
         }
     )
 
@@ -178,6 +186,9 @@ def _emulator(options: argparse.Namespace) -> HotmartEmulator:
         quirks=Quirks(**dict(options.quirk)),
         spread=options.spread,
         sales_per_hour=options.sales_per_hour,
+        webhook_url=options.webhook_url,
+        hottok=options.hottok,
+        webhook_habits=Habits(**dict(options.webhook)),
     )
     for spec in options.fault:
         hotmart.faults.add(spec.fault, **spec.when)
@@ -190,6 +201,19 @@ def _quirk_help() -> str:
         values = "DAYS" if name == "too_wide" else "N" if name in COUNTS else " | ".join(_shown(name))
         lines.append(f"  {name}={values}\n      {meaning}")
     return "\n".join(lines)
+
+
+def _habit_help() -> str:
+    lines = ["webhooks, how they are sent:"]
+    lines += [f"  {name}={getattr(Habits, name)}\n      {meaning}" for name, meaning in MEANINGS_OF_HABITS.items()]
+    return "\n".join(lines)
+
+
+def _habit(text: str) -> tuple[str, float | int]:
+    try:
+        return parse_habit(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
 
 
 def _shown(name: str) -> list[str]:

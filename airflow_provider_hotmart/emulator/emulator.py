@@ -32,6 +32,7 @@ from airflow_provider_hotmart.emulator.service.limiter import MINUTE, Limiter, S
 from airflow_provider_hotmart.emulator.service.params import RequestError, page_asked
 from airflow_provider_hotmart.emulator.service.routes import Routes
 from airflow_provider_hotmart.emulator.service.server import Reply, Server
+from airflow_provider_hotmart.emulator.service.webhooks import HOTTOK, Habits, Webhooks
 
 TOKEN_PATH = "/security/oauth/token"  # noqa: S105
 CLIENT_ID = "00000000-e5e5-4000-a000-000000000001"
@@ -70,6 +71,9 @@ class HotmartEmulator:
         middle; "spike": a third of them in three days, and most of those within four hours
     :param statuses: statuses that all sales have and keep, dealt out in turn; None: sales live
     :param sales_per_hour: how many sales, on average, are made in an hour of the clock while the emulator runs
+    :param webhook_url: where what becomes of sales is posted to; None: nowhere
+    :param hottok: the token of webhooks
+    :param webhook_habits: how they are sent; None: promptly and once
     """
 
     def __init__(
@@ -91,6 +95,9 @@ class HotmartEmulator:
         spread: str = "even",
         statuses: Sequence[SaleStatus | str] | None = None,
         sales_per_hour: float = 0.0,
+        webhook_url: str | None = None,
+        hottok: str = HOTTOK,
+        webhook_habits: Habits | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.rate_limit = rate_limit
@@ -113,7 +120,13 @@ class HotmartEmulator:
             quirks=quirks or Quirks(),
         )
         self._market = Market(self._world, sales_per_hour, seed)
-        self._control = Control(self._world)
+        #: Sends webhooks; None: there is nowhere to send them to.
+        self.webhooks = (
+            None
+            if webhook_url is None
+            else Webhooks(self._world, webhook_url, hottok, webhook_habits or Habits(), seed, self._market.catch_up)
+        )
+        self._control = Control(self._world, self.webhooks)
         self._routes = Routes(self._world)
         self._truth_rows = TruthRows(self._world)
         self._credentials = Credentials(client_id, client_secret, token_lifetime, seed, self.clock)
@@ -126,10 +139,14 @@ class HotmartEmulator:
     def start(self) -> Self:
         """Open the port; after a stop, the same one again. Does nothing while it is open."""
         self._server.start()
+        if self.webhooks is not None:
+            self.webhooks.start()
         return self
 
     def stop(self) -> None:
         """Close the port and all connections, at once."""
+        if self.webhooks is not None:
+            self.webhooks.stop()
         self._server.stop()
 
     def __enter__(self) -> Self:

@@ -10,10 +10,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from airflow_provider_hotmart.api.enums import SaleStatus
+from airflow_provider_hotmart.emulator.account.webhook_rows import ALL_EVENTS
 from airflow_provider_hotmart.emulator.service.control import HEADER, PATH
 
 DEFAULT_URL = "http://127.0.0.1:8085"
 _TIMEOUT = 30
+#: Names of fields that differ from those of the options.
+_FIELDS = {"product": "product_id"}
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +36,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     move = commands.add_parser("move", help="give a sale another status", description="Give a sale another status.")
     move.add_argument("transaction", metavar="TRANSACTION", help="code of the sale")
     move.add_argument("status", choices=names, metavar="STATUS", help="one of %(choices)s")
-    for command in (sale, move):
+    webhook = commands.add_parser("webhook", help="send a webhook", description="Send a webhook, and print its id.")
+    webhook.add_argument("event", choices=(*ALL_EVENTS, "TEST"), metavar="EVENT", help="one of %(choices)s")
+    webhook.add_argument("--transaction", help="code of the sale that it is about (default: the first one)")
+    for command in (sale, move, webhook):
         command.add_argument("--url", default=DEFAULT_URL, help="of the emulator (default: %(default)s)")
 
 
@@ -43,12 +49,13 @@ def steer(options: argparse.Namespace) -> int:
 
     :param options: of the command line
     """
-    fields = {"status": options.status}
-    if options.command == "move":
-        fields["transaction"] = options.transaction
-    else:
-        given = {"product_id": options.product, "buyer_email": options.buyer_email}
-        fields |= {name: str(value) for name, value in given.items() if value is not None}
+    given = {
+        "sale": ("status", "product", "buyer_email"),
+        "move": ("status", "transaction"),
+        "webhook": ("event", "transaction"),
+    }[options.command]
+    values = {name: getattr(options, name) for name in given}
+    fields = {_FIELDS.get(name, name): str(value) for name, value in values.items() if value is not None}
     try:
         status, answer = _call(options.url, options.command, fields)
     except (OSError, ValueError, http.client.HTTPException) as problem:
@@ -57,7 +64,7 @@ def steer(options: argparse.Namespace) -> int:
     if status != 200:
         print(answer.get("error", f"HTTP status {status}"), file=sys.stderr)
         return 1
-    print(answer["transaction"])
+    print(answer["id" if options.command == "webhook" else "transaction"])
     return 0
 
 

@@ -294,7 +294,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             with suppress(_TooFewError), nullcontext() if file is None else file.writing(shape.columns) as writer:
                 for digest, record, place in watch.participants(listing):
                     seen.append(digest)
-                    if digest in memory.known:
+                    if digest in memory.known or watch.is_announced(record, memory.announced):
                         continue
                     new.append(digest)
                     transactions[plain(record, "transaction")] = None
@@ -359,8 +359,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
     def _open_ledger(self, ti: Any) -> Ledger:
         from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger
+        from airflow_provider_hotmart.watching.watch import announcement_scope
 
-        owner = Owner(self.watch.scope, Run.of(ti), self.lookback)
+        announcements = announcement_scope(self.hotmart_conn_id)
+        owner = Owner(self.watch.scope, Run.of(ti), self.lookback, announcements)
         if self.ledger is None:
             return NoLedger()
         if self.ledger == XCOM:

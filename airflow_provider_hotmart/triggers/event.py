@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from array import array
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from airflow_provider_hotmart.watching.memory import (
     warn_of_forgetting,
 )
 from airflow_provider_hotmart.watching.snapshot import News, Snapshot
-from airflow_provider_hotmart.watching.watch import NOW, Watch, canonical
+from airflow_provider_hotmart.watching.watch import NOW, Watch, announcement_scope, canonical
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
@@ -87,11 +87,15 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :param poll_interval: seconds between two polls.
     :param ledger: URL of a file to remember in; None: in the asset's state.
     :param ledger_conn_id: the connection of the ledger's object store.
+    :param webhook_grace: seconds for which a sale is held back that a webhook may yet tell of, where the receiver of
+        webhooks writes into the same ``ledger``.
     :param hotmart_conn_id: the connection of type ``hotmart``.
     :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero.
     """
 
     filters = tuple(one.name for one in SALES_PARTICIPANTS.filters)
+    #: Arguments in which watchers may differ and still share a poll.
+    _own = ("ledger", "ledger_conn_id", "webhook_grace")
 
     def __init__(
         self,
@@ -111,6 +115,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         poll_interval: float = 300.0,
         ledger: str | None = None,
         ledger_conn_id: str | None = None,
+        webhook_grace: float = 0.0,
         hotmart_conn_id: str = "hotmart_default",
     ) -> None:
         arguments = locals()
@@ -128,27 +133,30 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         self.poll_interval = poll_interval
         self.ledger = ledger if ledger is None else str(ledger)
         self.ledger_conn_id = ledger_conn_id
+        self.webhook_grace = webhook_grace
         self.hotmart_conn_id = hotmart_conn_id
 
         self._memory: WatcherMemory | None = None
         #: What was reported and is not recorded yet, and when it may be forgotten.
         self._pending: list[tuple[float, array[int]]] = []
+        #: When those who are held back were first seen, in seconds since the epoch.
+        self._first_seen: dict[int, float] = {}
         self._recording: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class and its arguments, all of them JSON scalars."""
-        others = ("since", "lookback", "report_status_changes", "poll_interval", "ledger", "ledger_conn_id")
+        others = ("since", "lookback", "report_status_changes", "poll_interval", *self._own)
         return (
             "airflow_provider_hotmart.triggers.event.HotmartSalesParticipantsEventTrigger",
             {name: getattr(self, name) for name in (*self.filters, *others, "hotmart_conn_id")},
         )
 
     def shared_stream_key(self) -> Hashable | None:
-        """Watchers that differ in nothing but their ledger share one poll (Airflow 3.3 and later)."""
+        """Watchers that differ in nothing but :attr:`_own` share one poll (Airflow 3.3 and later)."""
         if self.since == NOW:
             return None  # begins at a moment of its own
-        shared = {name: value for name, value in self.serialize()[1].items() if not name.startswith("ledger")}
+        shared = {name: value for name, value in self.serialize()[1].items() if name not in self._own}
         # A digest, because Airflow logs the key, and a filter may name a buyer.
         return ("hotmart", hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest())
 
@@ -238,14 +246,27 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     async def _compare(self, poll: Poll) -> News:
         now = poll.connection.client.clock.time()
         self._pending = [(until, digests) for until, digests in self._pending if until > now]
-        known = [*await self._remember(poll.connection).load(now), *(digests for _, digests in self._pending)]
-        return await asyncio.get_running_loop().run_in_executor(_comparing, poll.snapshot.news, known)
+        known: list[Iterable[int]] = [
+            *await self._remember(poll.connection).load(now),
+            *(digests for _, digests in self._pending),
+        ]
+        known.append(self._held_back(poll.snapshot, known, now))
+        announced = self._remember(poll.connection).announced
+        return await asyncio.get_running_loop().run_in_executor(_comparing, poll.snapshot.news, known, announced)
+
+    def _held_back(self, snapshot: Snapshot, known: list[Iterable[int]], now: float) -> list[int]:
+        """Those whom a webhook may yet tell of."""
+        if not self.webhook_grace:
+            return []
+        unknown = snapshot.people.keys() - set().union(*known)
+        self._first_seen = {digest: self._first_seen.get(digest, now) for digest in unknown}
+        return [digest for digest, seen in self._first_seen.items() if now - seen < self.webhook_grace]
 
     def _remember(self, connection: Connection) -> WatcherMemory:
         """Find where to remember."""
         if self._memory is None:
             watch = self.watch()
-            owner = Owner(watch.scope, None, watch.lookback)
+            owner = Owner(watch.scope, None, watch.lookback, announcement_scope(self.hotmart_conn_id))
             store = getattr(self, "asset_state_store", None)
             if self.ledger is not None:
                 self._memory = FileMemory(lambda: FileLedger(owner, self.ledger, self.ledger_conn_id), connection.run)

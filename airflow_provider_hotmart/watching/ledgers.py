@@ -70,10 +70,12 @@ class Memory:
 
     :param known: digests of the participants that were reported, by others than the one that asks.
     :param since: when the watch began, in seconds since the epoch; None: it has not begun.
+    :param announced: digests of states of sales that webhooks told of.
     """
 
     known: set[int] = field(default_factory=set)
     since: int | None = None
+    announced: set[int] = field(default_factory=set)
 
 
 class Reservation(Protocol):
@@ -135,11 +137,13 @@ class Owner:
     :param run: the run that reports, whose own entries are not known to it; None: a watcher, which knows what it
         reported.
     :param lookback: how long entries matter.
+    :param announcements: scope of what webhooks of the same connection told of; None: of no interest.
     """
 
     scope: bytes
     run: Run | None
     lookback: timedelta
+    announcements: bytes | None = None
 
     def until(self, now: float) -> int:
         """When an entry made now may be dropped, in seconds since the epoch."""
@@ -154,6 +158,11 @@ class Owner:
         """Describe what has been reported now."""
         run = None if self.run is None else asdict(self.run)
         return {"scope": self.scope_name, "run": run, "until": self.until(now), "ids": pack(digests)}
+
+    def announced(self, entries: Iterable[Entry], now: float) -> set[int]:
+        """Collect what webhooks told of."""
+        scope = None if self.announcements is None else self.announcements.hex()
+        return {digest for one in entries if one.scope == scope and one.until > now for digest in one.ids}
 
     def is_own(self, entry: Entry) -> bool:
         """Whether this very run made an entry."""
@@ -369,7 +378,11 @@ class FileLedger(Ledger):
         self._loaded = digests_of(others, {})
         found = ask(outcomes, others)
         self._settled = {run for run, has_succeeded in found.items() if has_succeeded}
-        return Memory(digests_of(others, found), content.since.get(self._owner.scope_name))
+        return Memory(
+            digests_of(others, found),
+            content.since.get(self._owner.scope_name),
+            self._owner.announced(content.entries, now),
+        )
 
     @contextmanager
     def reserve(self, now: float) -> Iterator[Reservation]:
@@ -392,7 +405,7 @@ class FileLedger(Ledger):
         owner = self._owner
         entries = [one for one in content.entries if one.until > now and not owner.is_own(one)]
         if (entry := owner.entry(digests, now))["ids"]:
-            entries.append(Entry.read(entry))
+            entries = _merged(entries, Entry.read(entry))
         begun = dict(content.since)
         if since is not None:
             begun.setdefault(owner.scope_name, since)
@@ -451,6 +464,21 @@ class _FileReservation:
     def record(self, digests: Iterable[int], since: int | None) -> None:
         self.check_lock()
         self.ledger.write(self.content, digests, self.now, since)
+
+
+def _merged(entries: list[Entry], new: Entry) -> list[Entry]:
+    """
+    Add an entry.
+
+    Watchers and the receiver of webhooks have no runs of which some may turn out to have failed: what each adds within
+    a day is one entry, which is kept as long as its youngest part.
+    """
+    for place, old in enumerate(entries):
+        if old.run is None and new.run is None and old.scope == new.scope and old.until // DAY == new.until // DAY:
+            ids = pack(dict.fromkeys([*old.ids, *new.ids]))
+            raw = old.raw | {"until": max(old.until, new.until), "ids": ids}
+            return [*entries[:place], Entry.read(raw), *entries[place + 1 :]]
+    return [*entries, new]
 
 
 def _period(moment: float) -> int:

@@ -29,6 +29,8 @@ class ProcessMemory:
         self._owner = owner
         #: Digests, and when they may be forgotten, in seconds since the epoch.
         self._entries: list[tuple[int, array[int]]] = []
+        #: What webhooks told of is known from a shared file alone.
+        self.announced: set[int] = set()
         #: When the watch began, in seconds since the epoch; None: it has not begun.
         self.since: int | None = None
 
@@ -67,11 +69,13 @@ class FileMemory:
         self._ledger = ledger
         self._run = run
         self.since: int | None = None
+        #: States of sales that webhooks told of.
+        self.announced: set[int] = set()
 
     async def load(self, now: float) -> list[Iterable[int]]:
         """Read the file."""
         memory = await self._run(lambda: self._ledger().load(now))
-        self.since = memory.since
+        self.since, self.announced = memory.since, memory.announced
         return [memory.known]
 
     async def record(self, digests: array[int], now: float, since: int | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,10 @@ class Snapshot:
 
     :param window: where the poll looked.
     :param people: (transaction, product ID, status) and role of each, by digest.
+    :param watch: what was looked at.
     """
 
+    watch: Watch
     window: Window
     people: dict[int, tuple[tuple[str, Any, str | None], str]]
     #: What was told of it, by digest of those who were new: to equal watchers mostly the same.
@@ -44,15 +46,26 @@ class Snapshot:
             product_id = product.get("id") if isinstance(product, dict) else None
             sale = (plain(record, "transaction"), product_id, plain(record, "transaction_status"))
             people[digest] = (sale, str(plain(record, "role")))
-        return cls(window, people)
+        return cls(watch, window, people)
 
-    def news(self, known: Iterable[Iterable[int]]) -> News:
+    def news(self, known: Iterable[Iterable[int]], announced: Collection[int] = ()) -> News:
         """
         Tell who is new.
 
         :param known: digests of those who are not.
+        :param announced: digests of states of sales that webhooks told of.
         """
         unknown = self.people.keys() - set().union(*known)
+        if announced:
+            told: dict[tuple[str, Any, str | None], bool] = {}
+            for digest in tuple(unknown):
+                sale, _ = self.people[digest]
+                if sale not in told:
+                    told[sale] = self.watch.is_announced(
+                        {"transaction": sale[0], "transaction_status": sale[2]}, announced
+                    )
+                if told[sale]:
+                    unknown.discard(digest)
         key = digest_of_all(unknown)
         if key not in self._told:
             self._told[key] = self._tell(unknown)

@@ -186,6 +186,22 @@ class Watch:
             facts = json_lines([{"sale": transaction, "role": role, "person": [ucode, known, place], "state": state}])
             yield int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
 
+    def is_announced(self, record: Mapping[str, Any], announced: Collection[int]) -> bool:
+        """
+        Whether webhooks told of the sale of a record.
+
+        :param record: with transaction and status, as a listing gives it.
+        :param announced: digests of :func:`announcement`.
+        """
+        if not announced:
+            return False
+        transaction, status = plain(record, "transaction"), plain(record, "transaction_status")
+        # Whoever wants each person once is told enough by any of the states that are watched.
+        states: list[Any] = [status] if self.report_status_changes else self.statuses or [status]
+        return any(
+            announcement(self.hotmart_conn_id, transaction, one) in announced for one in states if one is not None
+        )
+
     def selection(self, select: Any) -> Selection:
         """
         Prepare to reduce records; looking needs more than what is selected, to tell people apart.
@@ -247,6 +263,28 @@ def canonical(name: str, value: Any) -> str | None:
     with suppress(HotmartInvalidRequestError):
         return ",".join(sorted(parse_filter(SALES_PARTICIPANTS.filter(name), value, extra=(ALL,))))
     return str(value) if isinstance(value, (str, int)) else ",".join(sorted(map(str, value)))
+
+
+def announcement_scope(hotmart_conn_id: str) -> bytes:
+    """
+    Identify what webhooks of a connection have told of, beside the watches of a ledger.
+
+    :param hotmart_conn_id: the connection.
+    """
+    return hashlib.blake2b(json.dumps(["webhooks", hotmart_conn_id]).encode(), digest_size=8).digest()
+
+
+def announcement(hotmart_conn_id: str, transaction: str, status: str) -> int:
+    """
+    Identify a state of a sale, whoever takes part in it: webhooks name nobody as a listing does.
+
+    :param hotmart_conn_id: the connection.
+    :param transaction: code of the sale.
+    :param status: of the sale; those that are one state to a watch are one here.
+    """
+    facts = json.dumps([transaction, SAME_STATE.get(cast("SaleStatus", status), status)]).encode()
+    scope = announcement_scope(hotmart_conn_id)
+    return int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
 
 
 def digest_of_all(digests: Collection[int]) -> str:

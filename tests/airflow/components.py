@@ -75,9 +75,13 @@ class Components:
     :param home: a folder for all they write.
     :param dags: content by name of the DAG file.
     :param connections: fields by connection id, kept in the database; one named ``shelf`` brings its store along.
+    :param changes: variables of the environment of all of them.
     """
 
-    def __init__(self, home: Path, dags: Mapping[str, str], connections: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, home: Path, dags: Mapping[str, str], connections: Mapping[str, Mapping[str, Any]], **changes: str
+    ) -> None:
+        self._changes = changes
         self.home = home
         self._dags = dags
         self._connections = connections
@@ -96,7 +100,7 @@ class Components:
             for name in PROCESSES:
                 self.start(name)
                 if name == "api-server":
-                    self.wait_for(self._is_listening)
+                    self.wait_for(self.is_listening)
             self._closing = self._closing.pop_all()
         return self
 
@@ -134,6 +138,7 @@ class Components:
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW_VAR_HOTMART_DESTINATION": (self.home / "files").as_uri(),
             "PYTHONUNBUFFERED": "1",
+            **self._changes,
         }
         self._variables["PYTHONPATH"] = os.pathsep.join([environment(self.home)["PYTHONPATH"], str(packages)])
         rows = [{"conn_id": name, **fields} for name, fields in self._connections.items()]
@@ -151,7 +156,18 @@ class Components:
         """
         python(self.home, code, **self._variables)
 
-    def _is_listening(self) -> bool:
+    @property
+    def url(self) -> str:
+        """Base URL of the API server."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def database(self) -> str:
+        """``postgresql`` or ``sqlite``."""
+        return self._engine.dialect.name
+
+    def is_listening(self) -> bool:
+        """Whether the API server answers."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
             return True
         return False
@@ -199,6 +215,10 @@ class Components:
         """What the database answers."""
         with self._engine.connect() as connection:
             return list(connection.execute(sqlalchemy.text(query)))
+
+    def tables(self) -> list[str]:
+        """Names of all tables of the database."""
+        return sqlalchemy.inspect(self._engine).get_table_names()
 
     def wait_for(self, what: Callable[[], _T]) -> _T:
         """Ask until the answer is a true one."""

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from airflow_provider_hotmart.emulator import Call, HotmartEmulator
+from airflow_provider_hotmart.webhooks.announcements import Announcements
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connected, connection, migrated_home, small_hotmart
 from tests.airflow.watching import NOW, WAYS, Watcher, Way, people
 
@@ -220,3 +221,25 @@ def test_a_participant_without_a_ucode_is_reported_once(hotmart: HotmartEmulator
     sale = hotmart.add_sale(buyer=buyer)
     assert way.report() == [(sale.transaction, "BUYER", "APPROVED")]
     assert way.report() is None
+
+
+@pytest.mark.parametrize("report_status_changes", [True, False])
+def test_what_webhooks_told_of_is_not_reported_by_whoever_shares_their_ledger(
+    hotmart: HotmartEmulator, watching: Watching, tmp_path: Path, report_status_changes: bool
+) -> None:
+    ledger = str(tmp_path / "ledger.json")
+    way = watching(
+        ledger=ledger,
+        transaction_status=["APPROVED", "COMPLETE", "REFUNDED"],
+        report_status_changes=report_status_changes,
+    )
+    announcements = Announcements(ledger, 31)
+    told, untold, refunded = hotmart.add_sale(), hotmart.add_sale(affiliate=True), hotmart.add_sale()
+    announcements.add("hotmart_default", [(told.transaction, "APPROVED"), (refunded.transaction, "APPROVED")])
+    announcements.add("another", [(untold.transaction, "APPROVED")])
+    announcements.flush()
+    assert way.report() == people(hotmart, untold)
+    # Paid for good is the same state; what no webhook told of is a change where those are wanted.
+    hotmart.move(told.transaction, "COMPLETE")
+    hotmart.move(refunded.transaction, "REFUNDED")
+    assert way.report() == (people(hotmart, refunded) if report_status_changes else None)

@@ -36,7 +36,7 @@ DAGS = """
         )
 """
 #: So many that S3 and Azure are sent several parts.
-SALES = 34_000
+SALES = 76_000
 #: Longer than Airflow takes to tell a task that it was marked failed.
 TOLD_AFTER = 60
 
@@ -54,7 +54,7 @@ def test_a_task_that_is_marked_failed_during_its_upload_publishes_nothing(
         if is_upload(method, path):
             parts.append(path)
             until = time.monotonic() + TOLD_AFTER
-            while len(parts) == 2 and not released and time.monotonic() < until:
+            while len(parts) >= 2 and not released and time.monotonic() < until:
                 time.sleep(0.1)
 
     remote.gate.passing = passing
@@ -70,11 +70,10 @@ def test_a_task_that_is_marked_failed_during_its_upload_publishes_nothing(
         with Components(tmp_path, {"dags_under_test.py": dags}, connections) as airflow:
             airflow.wait_for(lambda: airflow.rows("SELECT 1 FROM dag WHERE dag_id = 'upload'"))
             airflow.call("POST", "dags/upload/dagRuns", {"dag_run_id": "run", "logical_date": now.isoformat()})
-            airflow.wait_for(lambda: len(parts) == 2)
+            airflow.wait_for(lambda: len(parts) >= 2)
             airflow.call("PATCH", "dags/upload/dagRuns/run/taskInstances/task", {"new_state": "failed"})
             airflow.wait_for(lambda: has_ended(int((tmp_path / "task.pid").read_text())))
             released = True
             assert airflow.state("upload") == "failed"
-    assert len(parts) == 2
     assert remote.content() == {key: b"as it was"}
     check_taken_back(remote, SALES)

@@ -6,7 +6,7 @@ import itertools
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, overload
 
@@ -120,6 +120,8 @@ class World:
         self._index = StatusIndex(self._sales)
         self._listings: OrderedDict[object, list[int]] = OrderedDict()
         self._added = itertools.count()
+        #: Told of each sale that is made or moved.
+        self.on_change: Callable[[Sale], None] | None = None
         self._sync()
 
     @property
@@ -199,6 +201,8 @@ class World:
             self._by_transaction[sale.transaction] = sale
             self._present = self._by_product = None
             self._sync([sale.index])
+            if self.on_change is not None:
+                self.on_change(sale)
             return sale
 
     def move(self, transaction: str, status: SaleStatus | str) -> None:
@@ -221,6 +225,8 @@ class World:
             if sale.approved_at is None and state in PAID:
                 sale.approved_at = now
             self._sync([sale.index])
+            if self.on_change is not None:
+                self.on_change(sale)
 
     def remove(self, transaction: str) -> None:
         """

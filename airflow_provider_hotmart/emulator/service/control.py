@@ -9,6 +9,7 @@ from airflow_provider_hotmart.emulator.account.world import World
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.bodies import encode
 from airflow_provider_hotmart.emulator.service.calls import Call
+from airflow_provider_hotmart.emulator.service.webhooks import Webhooks
 
 PATH = "/emulator/"
 #: A page in a browser cannot send this header to another address without being allowed to.
@@ -20,13 +21,16 @@ class Control:
     Adds and moves sales as it is told to.
 
     :param world: where
+    :param webhooks: sends what it is told to; None: there is nowhere to send it to
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, webhooks: Webhooks | None = None) -> None:
         self._world = world
+        self._webhooks = webhooks
         self._commands: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
             f"{PATH}sale": self._sale,
             f"{PATH}move": self._move,
+            f"{PATH}webhook": self._webhook,
         }
 
     def answer(self, call: Call) -> Answer:
@@ -64,6 +68,17 @@ class Control:
         except KeyError:
             raise ValueError(f"there is no sale {transaction}") from None
         return self._shown(transaction)
+
+    def _webhook(self, fields: dict[str, str]) -> dict[str, Any]:
+        event, transaction = fields.get("event", ""), fields.get("transaction")
+        if self._webhooks is None:
+            raise ValueError("webhooks are sent nowhere: start the emulator with --webhook-url")
+        try:
+            sale = self._world.sale(transaction) if transaction else self._world.sales[0]
+        except KeyError:
+            raise ValueError(f"there is no sale {transaction}") from None
+        sent = self._webhooks.test(sale) if event == "TEST" else self._webhooks.send(event, sale)
+        return {"transaction": sale.transaction, "id": sent.body["id"]}
 
     def _shown(self, transaction: str) -> dict[str, Any]:
         sale = self._world.sale(transaction)

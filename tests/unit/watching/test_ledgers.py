@@ -20,6 +20,7 @@ import pytest
 from airflow_provider_hotmart.storage import StorageError, lease, object_file
 from airflow_provider_hotmart.storage.store import LockedError
 from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger, pack, unpack
+from airflow_provider_hotmart.watching.watch import announcement_scope
 from tests.airflow.versions import attach
 from tests.airflow.watching import TaskRun, XComs
 
@@ -705,3 +706,27 @@ def test_a_lookback_of_more_than_a_month_recommends_a_file_once(caplog: pytest.L
     [told] = caplog.messages
     assert "A look-back of 90 days" in told
     assert "give the sensor a ledger file" in told
+
+
+def test_what_webhooks_told_of_is_known_to_those_who_ask_for_it_as_long_as_it_is_kept(path: str) -> None:
+    scope = announcement_scope("hotmart_default")
+    asking = Owner(SCOPE, None, WEEK, scope)
+    receiver = Owner(scope, None, 30 * timedelta(days=1))
+    for number in range(5):
+        FileLedger(receiver, path).record([number, number + 1], NOW + number, None)
+    report(path, "run-1", 99)
+    assert FileLedger(asking, path).load(NOW + 30 * DAY).announced == {0, 1, 2, 3, 4, 5}
+    assert FileLedger(asking, path).load(NOW + 32 * DAY).announced == set()
+    assert FileLedger(owner("run-2"), path).load(NOW).announced == set()
+    assert known(path) == {99}
+
+
+def test_what_a_watcher_adds_within_a_day_is_one_entry_and_what_runs_add_is_not(tmp_path: Path) -> None:
+    path = str(tmp_path / "ledger.json")
+    for number in range(50):
+        report(path, None, number, now=NOW + number)
+    for number in range(3):
+        report(path, f"run-{number}", 100 + number, now=NOW + number)
+    entries = json.loads(Path(path).read_text(encoding="utf-8"))["entries"]
+    assert len(entries) == 4
+    assert known(path) == {*range(50), 100, 101, 102}

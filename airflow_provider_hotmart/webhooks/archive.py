@@ -1,0 +1,74 @@
+"""Raw bodies on object storage. They hold personal data, so they do not stay for ever."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from datetime import UTC, date, datetime, timedelta
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_hotmart.storage.object_file import ObjectFile
+from airflow_provider_hotmart.storage.paths import checked_path, local_path
+from airflow_provider_hotmart.webhooks.delivery import Delivery
+
+_log = logging.getLogger(__name__)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_ARGUMENT = "[hotmart] webhook_archive"
+#: Seconds between two looks for what is too old.
+CLEANING_INTERVAL = 3600.0
+
+
+class Archive:
+    """
+    Keep one file for each delivery: ``{folder}/{connection id}/{day}/{id}.json``, the day being that of the event.
+
+    :param folder: absolute path or URL.
+    :param days: so long it is kept; 0: for ever.
+    :raises StorageError: when the folder cannot be one.
+    """
+
+    def __init__(self, folder: str, days: int) -> None:
+        self.folder = checked_path(folder, _ARGUMENT).rstrip("/")
+        self.days = days
+        self._next_cleaning = 0.0
+
+    def keep(self, conn_id: str, delivery: Delivery, body: bytes) -> None:
+        """
+        Write a body; the same delivery once more has the same place.
+
+        :raises StorageError: when it cannot be written.
+        """
+        day = (delivery.occurred_at or datetime.now(UTC).isoformat())[:10]
+        path = f"{self.folder}/{conn_id}/{day}/{delivery.id}.json"
+        ObjectFile(path, argument=_ARGUMENT).replace(body)
+        if self.days and time.monotonic() >= self._next_cleaning:
+            self._next_cleaning = time.monotonic() + CLEANING_INTERVAL
+            threading.Thread(target=self._try_to_clean, args=(conn_id,), name="hotmart-archive", daemon=True).start()
+
+    def clean(self, conn_id: str) -> None:
+        """Remove the days that are too old, and nothing that has another name than a day."""
+        earliest = (datetime.now(UTC).date() - timedelta(days=self.days)).isoformat()
+        local = local_path(self.folder)
+        folder = ObjectStoragePath(f"{self.folder if local is None else f'file://{local}'}/{conn_id}")
+        for day in list(folder.iterdir()):
+            name = day.name.rstrip("/")
+            if _DAY.fullmatch(name) and _is_date(name) and name < earliest:
+                day.fs.rm(day.path, recursive=True)
+                _log.info("Archive of %s: removed %s, older than %d days", conn_id, name, self.days)
+
+    def _try_to_clean(self, conn_id: str) -> None:
+        try:
+            self.clean(conn_id)
+        except Exception as problem:  # noqa: BLE001 - the next look tries again
+            _log.error("Archive of %s: what is too old cannot be removed: %s", conn_id, type(problem).__name__)
+
+
+def _is_date(name: str) -> bool:
+    try:
+        date.fromisoformat(name)
+    except ValueError:
+        return False
+    return True

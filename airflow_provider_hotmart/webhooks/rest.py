@@ -1,0 +1,171 @@
+"""Events of assets through Airflow's public REST API, for a receiver outside Airflow."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from airflow_provider_hotmart.webhooks.delivery import Delivery, keys
+from airflow_provider_hotmart.webhooks.seen import Seen, asset_uri
+
+_log = logging.getLogger(__name__)
+#: Seconds without any byte of an answer.
+TIMEOUT = 30.0
+PAGE_SIZE = 100
+
+
+class AirflowApiError(Exception):
+    """
+    Airflow's API does not do what it is asked for.
+
+    :param message: one sentence that says what to do.
+    """
+
+
+class RestAssetEvents:
+    """
+    Add deliveries to Airflow's assets from outside.
+
+    The API cannot make an asset, so a DAG has to name that of the connection. Each delivery becomes an event once as
+    long as this is the only receiver of its connection.
+
+    :param url: base URL of the API server.
+    :param new_token: gets a token for the API; asked again when the last one is refused.
+    """
+
+    def __init__(self, url: str, new_token: Callable[[], str]) -> None:
+        self._api = f"{url.rstrip('/')}/api/v2"
+        self._new_token = new_token
+        self._session = requests.Session()
+        self._has_token = False
+        self._asset_ids: dict[str, int] = {}
+        #: By connection; None: what Airflow has must be read first.
+        self._seen: dict[str, Seen | None] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def check(self, conn_id: str) -> None:
+        """
+        Make sure that there is an asset that the events of a connection can go to.
+
+        :raises AirflowApiError: when there is none, or Airflow cannot be asked.
+        """
+        if self._find(asset_uri(conn_id)) is None:
+            raise AirflowApiError(
+                f"Airflow has no asset {asset_uri(conn_id)}: name it in a DAG, as a schedule or an outlet, because the "
+                "API cannot make one"
+            )
+
+    def store(self, conn_id: str, delivery: Delivery) -> bool:
+        """
+        Add an event to the asset of the connection, and to that of the kind of event where a DAG names it.
+
+        :param conn_id: whose webhook it is.
+        :return: whether it was new.
+        :raises AirflowApiError: when Airflow does not take it.
+        """
+        with self._locks.setdefault(conn_id, threading.Lock()):
+            asset_id = self._find(asset_uri(conn_id))
+            if asset_id is None:
+                self.check(conn_id)
+                raise AssertionError
+            seen = self._seen.get(conn_id)
+            if seen is None:
+                seen = self._read(asset_id)
+            if any(key in seen for key in keys(delivery.extra)):
+                return False
+            # Until it is known what became of it, what Airflow has is not known.
+            self._seen[conn_id] = None
+            kind_id = self._find(asset_uri(conn_id, delivery.event))
+            # That of the connection last: it tells whether the delivery is known.
+            for one in (kind_id, asset_id):
+                if one is not None:
+                    made = self._call("POST", "/assets/events", json={"asset_id": one, "extra": delivery.extra})
+            seen.add(made["id"], datetime.now(UTC).timestamp(), delivery.extra)
+            self._seen[conn_id] = seen
+            return True
+
+    def _find(self, uri: str) -> int | None:
+        """Find the id of an asset, whether or not it is in use; one that is not there is looked for each time."""
+        if uri not in self._asset_ids:
+            for only_active in ("true", "false"):
+                params = {"uri_pattern": uri, "only_active": only_active, "limit": PAGE_SIZE}
+                found = self._call("GET", "/assets", params=params)["assets"]
+                ids = [asset["id"] for asset in found if asset["uri"] == uri]
+                if ids:
+                    self._asset_ids[uri] = ids[0]
+                    break
+        return self._asset_ids.get(uri)
+
+    def _read(self, asset_id: int) -> Seen:
+        """Read the events of the last days, newest first, by pages."""
+        seen = Seen()
+        earliest = datetime.now(UTC) - timedelta(seconds=seen.lifetime)
+        events: list[dict[str, Any]] = []
+        while True:
+            page = self._call(
+                "GET",
+                "/assets/events",
+                params={
+                    "asset_id": asset_id, "order_by": "-timestamp", "limit": PAGE_SIZE, "offset": len(events)
+                },
+            )["asset_events"]  # fmt: skip
+            events += page
+            if len(page) < PAGE_SIZE or datetime.fromisoformat(page[-1]["timestamp"]) < earliest:
+                break
+        for event in reversed(events):
+            seen.add(event["id"], datetime.fromisoformat(event["timestamp"]).timestamp(), event["extra"])
+        return seen
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            for is_last in (False, True):
+                if not self._has_token:
+                    self._session.headers["Authorization"] = f"Bearer {self._new_token()}"
+                    self._has_token = True
+                answer = self._session.request(
+                    method, self._api + path, timeout=TIMEOUT, allow_redirects=False, **arguments
+                )
+                if answer.status_code != 401 or is_last:
+                    break
+                self._has_token = False
+            if not answer.ok or answer.is_redirect:
+                self._has_token = False
+                raise AirflowApiError(f"{method} {path} was answered {answer.status_code}: {_remedy(answer)}")
+            return answer.json()
+        except requests.RequestException as problem:
+            raise AirflowApiError(f"{method} {path}: {type(problem).__name__}: check --airflow-url") from None
+
+
+def _remedy(answer: requests.Response) -> str:
+    """What to do about an answer."""
+    remedies: Mapping[int, str] = {
+        401: "check the user and password, or the token",
+        403: "let the user read and create assets",
+        404: "the asset is gone, or --airflow-url is no Airflow 3",
+    }
+    return remedies.get(answer.status_code, "look into the log of the API server")
+
+
+def password_login(url: str, user: str, password: str) -> Callable[[], str]:
+    """
+    Get tokens from Airflow itself.
+
+    :param url: base URL of the API server.
+    :param user: who may create events of assets.
+    :param password: of the user.
+    :return: gets a token.
+    """
+
+    def login() -> str:
+        credential = {"username": user, "password": password}
+        answer = requests.post(f"{url.rstrip('/')}/auth/token", json=credential, timeout=TIMEOUT, allow_redirects=False)
+        if not answer.ok or answer.is_redirect:
+            raise AirflowApiError(f"POST /auth/token was answered {answer.status_code}: check the user and password")
+        return str(answer.json()["access_token"])
+
+    return login

@@ -1,0 +1,288 @@
+"""
+Measures webhooks in a whole Airflow, on PostgreSQL where that is installed: ``python -m benchmarks.webhooks``.
+
+An emulator pushes sales at a steady rate, some of them twice, with wrong tokens and broken bodies among them, while the
+API server is killed and started again. Not part of ``python -m benchmarks``: it takes minutes, and what
+``make venv`` installs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from airflow_provider_hotmart.emulator import HotmartEmulator
+from airflow_provider_hotmart.emulator.service.webhooks import HOTTOK, Habits
+from tests.airflow.components import Components
+from tests.airflow.support import connection
+
+URI = "hotmart://webhooks/hotmart_default"
+PASSWORD = "a password for benchmarks"  # noqa: S105 - of an Airflow that lives for minutes
+#: Seconds between two polls of the watcher that webhooks are compared with.
+POLL_INTERVAL = 60
+#: Pages of Airflow's own that somebody looks at meanwhile.
+PAGES = ("/api/v2/dags", "/api/v2/assets", "/ui/dags")
+DAGS = f"""
+    from datetime import UTC, datetime
+    from airflow.providers.standard.operators.empty import EmptyOperator
+    from airflow.sdk import DAG, Asset, AssetWatcher
+    from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
+
+    polled = Asset(name="polled", uri="hotmart://polled/", watchers=[AssetWatcher(
+        name="polled", trigger=HotmartSalesParticipantsEventTrigger(poll_interval={POLL_INTERVAL}),
+    )])
+    for name, asset in (("on_webhooks", Asset("{URI}/PURCHASE_APPROVED")), ("on_polls", polled)):
+        with DAG(name, start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=[asset]):
+            EmptyOperator(task_id="nothing")
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    What came of a run; times in seconds.
+
+    :param sales: that were pushed.
+    :param deliveries: of them and of what is not genuine, without retries.
+    :param kills: of the API server.
+    :param lost: sales without an event.
+    :param twice: sales with more than one.
+    :param answered: median from a delivery to its answer, at its first attempt.
+    :param run_median: from the first attempt of a delivery to the start of the run that has its event.
+    :param run_p99: likewise.
+    :param outage_p99: of those too that met a killed server.
+    :param polled_median: from the sale to the start of the run that the watcher starts.
+    :param polled_p99: likewise.
+    :param page_idle: median of Airflow's own pages without the load.
+    :param page_loaded: with it.
+    """
+
+    database: str
+    sales: int
+    deliveries: int
+    rate: float
+    kills: int
+    lost: int
+    twice: int
+    answered: float
+    run_median: float
+    run_p99: float
+    outage_p99: float
+    polled_median: float
+    polled_p99: float
+    page_idle: float
+    page_loaded: float
+
+
+def measure(home: Path, sales: int, rate: float, kills: int) -> Result:
+    """
+    Push sales to an Airflow.
+
+    :param home: a folder for all that it writes.
+    :param sales: how many.
+    :param rate: in a second.
+    :param kills: how often the API server is killed meanwhile.
+    """
+    (home / "passwords").write_text(json.dumps({"admin": PASSWORD}), encoding="utf-8")
+    habits = Habits(duplicates=0.1, wrong_tokens=0.05, broken=0.05, retry_after=2.0, attempts=12)
+    with (
+        HotmartEmulator(sales=0, rate_limit=None, webhook_url="http://127.0.0.1:1/", webhook_habits=habits) as hotmart,
+        Components(
+            home,
+            {"dags_of_benchmark.py": DAGS},
+            {"hotmart_default": connection(hotmart, hottok=HOTTOK)},
+            AIRFLOW__HOTMART__WEBHOOK_CONNECTIONS="hotmart_default",
+            AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS="admin:admin",
+            AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=str(home / "passwords"),
+        ) as airflow,
+    ):
+        webhooks = hotmart.webhooks
+        assert webhooks is not None
+        webhooks.url = f"{airflow.url}/hotmart/webhooks/hotmart_default"
+        airflow.wait_for(lambda: len(airflow.rows("SELECT dag_id FROM dag")) == 2)
+        reader = Reader(airflow.url)
+        reader.read_for(15)
+        idle = reader.take()
+        sold: dict[str, float] = {}
+        reading = threading.Thread(target=reader.read_on)
+        reading.start()
+        killing = threading.Thread(target=kill_on, args=(airflow, kills, sales / rate / (kills + 1)))
+        killing.start()
+        began = time.monotonic()
+        for number in range(sales):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            sold[hotmart.add_sale().transaction] = time.time()
+        loaded = reader.take()
+        killing.join()
+        webhooks.wait(600)
+        reader.stop()
+        reading.join()
+        return evaluate(airflow, hotmart, sold, idle, loaded, rate, kills)
+
+
+def kill_on(airflow: Components, kills: int, pause: float) -> None:
+    """Kill the API server, and start it again."""
+    for _ in range(kills):
+        time.sleep(pause)
+        airflow.kill("api-server")
+        airflow.start("api-server")
+
+
+class Reader:
+    """
+    Looks at Airflow's own pages, a few times a second.
+
+    :param url: of the API server.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stopped = False
+        self._took: list[float] = []
+        credential = {"username": "admin", "password": PASSWORD}
+        token = requests.post(f"{url}/auth/token", json=credential, timeout=30).json()["access_token"]
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def read_on(self) -> None:
+        """Look until stopped."""
+        while not self._stopped:
+            self._read()
+
+    def read_for(self, seconds: float) -> None:
+        """Look for a while."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._read()
+
+    def take(self) -> list[float]:
+        """What pages took since this was last asked."""
+        took, self._took = self._took, []
+        return took
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped = True
+
+    def _read(self) -> None:
+        for page in PAGES:
+            began = time.monotonic()
+            # There is no page while the API server is down.
+            with suppress(requests.RequestException):
+                self._session.get(self._url + page, timeout=30).raise_for_status()
+                self._took.append(time.monotonic() - began)
+            time.sleep(0.2)
+
+
+def evaluate(
+    airflow: Components,
+    hotmart: HotmartEmulator,
+    sold: dict[str, float],
+    idle: Sequence[float],
+    loaded: Sequence[float],
+    rate: float,
+    kills: int,
+) -> Result:
+    """Compare what was pushed with what Airflow has."""
+    assert hotmart.webhooks is not None
+    sent = hotmart.webhooks.deliveries
+    told = Counter(extra["transaction"] for extra, _ in events(airflow, URI))
+    first: dict[str, Any] = {}
+    for one in sent:
+        if one.is_genuine:
+            first.setdefault(one.body["id"], one)
+    airflow.wait_for(lambda: not airflow.rows("SELECT * FROM asset_dag_run_queue"))
+    runs = started(airflow, f"{URI}/PURCHASE_APPROVED")
+    waits = {key: runs[key] - one.sent_at for key, one in first.items() if key in runs}
+    undisturbed = [wait for key, wait in waits.items() if first[key].statuses == [200]]
+    polled = airflow.wait_for(lambda: found if len(found := polls(airflow)) >= len(sold) else None)
+    polled_waits = [polled[code] - moment for code, moment in sold.items()]
+    return Result(
+        database=airflow.database,
+        sales=len(sold),
+        deliveries=len(sent),
+        rate=rate,
+        kills=kills,
+        lost=len(sold.keys() - told.keys()),
+        twice=sum(number > 1 for number in told.values()),
+        answered=statistics.median(one.answered_at - one.sent_at for one in first.values() if one.statuses == [200]),
+        run_median=statistics.median(undisturbed),
+        run_p99=percentile(undisturbed),
+        outage_p99=percentile(list(waits.values())),
+        polled_median=statistics.median(polled_waits),
+        polled_p99=percentile(polled_waits),
+        page_idle=statistics.median(idle),
+        page_loaded=statistics.median(loaded),
+    )
+
+
+def events(airflow: Components, uri: str) -> list[tuple[dict[str, Any], int]]:
+    """Extra and id of an asset's events."""
+    rows = airflow.rows(
+        # The URI is one of those above.
+        "SELECT asset_event.extra, asset_event.id FROM asset_event JOIN asset ON asset.id = asset_event.asset_id "  # noqa: S608
+        f"WHERE asset.uri = '{uri}'"
+    )
+    return [(json.loads(extra) if isinstance(extra, str) else extra, number) for extra, number in rows]
+
+
+def run_starts(airflow: Components) -> dict[int, float]:
+    """When the run of each event started, in epoch seconds, by the event's id."""
+    rows = airflow.rows(
+        "SELECT dagrun_asset_event.event_id, dag_run.start_date FROM dagrun_asset_event "
+        "JOIN dag_run ON dag_run.id = dagrun_asset_event.dag_run_id WHERE dag_run.start_date IS NOT NULL"
+    )
+    return {number: moment.timestamp() for number, moment in rows}
+
+
+def started(airflow: Components, uri: str) -> dict[str, float]:
+    """When the run of each delivery started, by the delivery's id."""
+    starts = run_starts(airflow)
+    return {extra["id"]: starts[number] for extra, number in events(airflow, uri) if number in starts}
+
+
+def polls(airflow: Components) -> dict[str, float]:
+    """When the run of each sale started that the watcher reported."""
+    starts = run_starts(airflow)
+    return {
+        sale["transaction"]: starts[number]
+        for extra, number in events(airflow, "hotmart://polled/")
+        if number in starts
+        for sale in extra.get("payload", extra)["transactions"]
+    }
+
+
+def percentile(values: Sequence[float]) -> float:
+    """The 99th."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * 0.99))]
+
+
+def main() -> int:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.webhooks", description=__doc__)
+    parser.add_argument("--sales", type=int, default=10_000, help="(default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=50.0, help="sales a second (default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=2, help="of the API server (default: %(default)s)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(Path(folder), options.sales, options.rate, options.kills)
+    for name, value in asdict(result).items():
+        print(f"{name:14} {value:.3f}" if isinstance(value, float) else f"{name:14} {value}")
+    return 0 if not result.lost and not result.twice else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
