@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
-import msgspec
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.endpoints import Column
 from airflow_provider_hotmart.api.errors import HotmartColumnError
-from airflow_provider_hotmart.api.rows import Record, json_lines
+from airflow_provider_hotmart.api.rows import Record
+from airflow_provider_hotmart.api.values import CONVERTERS, PRECISION, SCALE, MisfitError, to_json, to_text
 
 #: The column of what the table does not know, as JSON.
 OTHER = "other"
@@ -31,20 +28,6 @@ TYPES = {
     "moment": "timestamp",
     "json": "json",
 }
-#: Digits of a decimal, and how many of them are decimal places.
-PRECISION, SCALE = 38, 10
-_PLACES = Decimal(1).scaleb(-SCALE)
-_EXACT = Context(prec=PRECISION, traps=[InvalidOperation, Inexact])
-_ROUNDED = Context(prec=PRECISION, traps=[InvalidOperation])
-_INT64 = 2**63
-#: Moments below are in seconds, those from here on in milliseconds; see ``rows``.
-_FIRST_MILLISECOND = 100_000_000_000
-#: Milliseconds since the epoch of the years 1 and 10,000.
-_FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000, 253_402_300_800_000
-
-_decode_lines = msgspec.json.Decoder(float_hook=Decimal).decode_lines
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
 #: The values of one record, in the order of the columns; moments are milliseconds since the epoch.
 Row = list[Any]
 
@@ -60,10 +43,6 @@ class FlatColumn:
 
     name: str
     type: str
-
-
-class _MisfitError(Exception):
-    """A value that its column cannot hold."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +91,7 @@ class Flattener:
         """
         Make the rows of some records.
 
-        :param records: decoded, with exact numbers, as :func:`exact_objects` gives them.
+        :param records: decoded, with exact numbers, as :func:`~.values.exact_objects` gives them.
         :param places: of :func:`places_of`.
         :raises HotmartColumnError: for an amount of money that its column cannot hold, naming the row.
         """
@@ -122,13 +101,13 @@ class Flattener:
         row: Row = [None] * len(self.columns)
         try:
             other = self._fill(self._tree, record, row, "")
-        except _MisfitError as misfit:
+        except MisfitError as misfit:
             name = ", ".join(f"{path} {_at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
             raise HotmartColumnError(
                 f"{misfit} in the row of {name}: write JSON Lines in Hotmart's own shape, which take it as it is"
             ) from None
         if other:
-            row[self._other] = _json(other)
+            row[self._other] = to_json(other)
         if self._user_key is not None:
             row[self._user_key] = _at(record, "user.ucode") or (None if place is None else f"#{place}")
         return row
@@ -159,16 +138,16 @@ class Flattener:
         """Put a value into its column, and tell whether all of it is there."""
         try:
             row[leaf.place] = converted = leaf.convert(value)
-        except _MisfitError:
+        except MisfitError:
             if leaf.is_needed:
                 kind = self.columns[leaf.place].type
                 kind = f"{kind}({PRECISION},{SCALE})" if kind == "decimal" else kind
-                raise _MisfitError(f"{path} is {_shown(value)}, which {kind} cannot hold,") from None
+                raise MisfitError(f"{path} is {_shown(value)}, which {kind} cannot hold,") from None
             return False
         if leaf.first and type(value) is list and value and type(value[0]) is dict:
             for key, place in leaf.first:
                 first = value[0].get(key)
-                row[place] = None if first is None else _text(first)
+                row[place] = None if first is None else to_text(first)
         return leaf.is_exact or converted is None or bool(converted == value)
 
     def _add(self, column: Column) -> None:
@@ -180,7 +159,7 @@ class Flattener:
         singular = flat_name(column.path).removesuffix("s")
         node[name] = _Leaf(
             place,
-            _CONVERT[column.type],
+            CONVERTERS[column.type],
             is_exact=column.type != "ratio",
             is_needed=column.type == "decimal" or column.path in self._key,
             first=tuple((key, self._place(f"{singular}_{key}", "string")) for key in column.first),
@@ -217,121 +196,6 @@ def places_of(records: Sequence[Record]) -> Iterator[int | None]:
         word = bytes(role) if isinstance(role, Raw) else role
         met[word] += 1
         yield met[word]
-
-
-def exact_objects(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Decode records, with numbers as they are written."""
-    lines = json_lines(records)
-    try:
-        return _decode_lines(lines)
-    except msgspec.DecodeError:  # half of a surrogate pair
-        return [json.loads(line) for line in lines.splitlines()]
-
-
-def exact_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
-    """Write records as JSON Lines, with numbers as they are."""
-    return b"".join(encoded(record) + b"\n" for record in records)
-
-
-def encoded(value: Any) -> bytes:
-    """Write a value as JSON, with numbers as they are."""
-    try:
-        return _encode(value)
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
-        return json.dumps(value, separators=(",", ":"), default=float).encode()
-
-
-def iso_moment(milliseconds: int) -> str:
-    """Write a moment as ISO 8601 in UTC."""
-    seconds, rest = divmod(milliseconds, 1000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
-    return moment.isoformat(timespec="milliseconds" if rest else "seconds")
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else _json(value)
-
-
-def _json(value: Any) -> str:
-    return encoded(value).decode()
-
-
-def _integer(value: Any) -> int | None:
-    if value == "":
-        return None
-    if type(value) is not int:
-        try:
-            number = int(value) if type(value) in (str, Decimal, float) else None
-        except (ValueError, OverflowError):
-            number = None
-        if number is None or (type(value) is not str and number != value):
-            raise _MisfitError
-        value = number
-    if not -_INT64 <= value < _INT64:
-        raise _MisfitError
-    return int(value)
-
-
-def _number(value: Any) -> Decimal | None:
-    if value == "":
-        return None
-    if type(value) is bool or not isinstance(value, (int, float, str, Decimal)):
-        raise _MisfitError
-    try:
-        return value if type(value) is Decimal else Decimal(str(value))
-    except InvalidOperation:
-        raise _MisfitError from None
-
-
-def _decimal(value: Any) -> Decimal | None:
-    number = _number(value)
-    if number is not None:
-        try:
-            _EXACT.quantize(number, _PLACES)
-        except (InvalidOperation, Inexact):
-            raise _MisfitError from None
-    return number
-
-
-def _ratio(value: Any) -> Decimal | None:
-    """Round what may have more digits than a column: it is no money."""
-    number = _number(value)
-    if number is None:
-        return None
-    try:
-        rounded = _ROUNDED.quantize(number, _PLACES)
-    except InvalidOperation:
-        raise _MisfitError from None
-    return number if rounded == number else rounded
-
-
-def _boolean(value: Any) -> bool | None:
-    if value == "":
-        return None
-    if type(value) is not bool:
-        raise _MisfitError
-    return value
-
-
-def _moment(value: Any) -> int | None:
-    number = _integer(value)
-    if number is None:
-        return None
-    milliseconds = number if abs(number) >= _FIRST_MILLISECOND else number * 1000
-    if not _FIRST_MOMENT <= milliseconds < _LAST_MOMENT:
-        raise _MisfitError
-    return milliseconds
-
-
-_CONVERT: dict[str, Callable[[Any], Any]] = {
-    "text": _text,
-    "integer": _integer,
-    "decimal": _decimal,
-    "ratio": _ratio,
-    "boolean": _boolean,
-    "moment": _moment,
-    "json": _json,
-}
 
 
 def _at(record: Any, path: str) -> Any:

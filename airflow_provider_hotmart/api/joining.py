@@ -20,11 +20,11 @@ from airflow_provider_hotmart.api.endpoints import (
     Endpoint,
 )
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.filter_values import parse_texts, suggestion
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.pagination import Answer, Request
 from airflow_provider_hotmart.api.rows import decode, fields, identity, joined, objects
-from airflow_provider_hotmart.api.values import parse_texts, suggestion
 
 _log = logging.getLogger(__name__)
 #: What can be joined with a sale, by the name that it has in a record.

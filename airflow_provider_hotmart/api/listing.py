@@ -15,6 +15,7 @@ from msgspec import Raw
 from airflow_provider_hotmart.api.client import HotmartClient, Session
 from airflow_provider_hotmart.api.endpoints import SALES, Endpoint
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.filter_values import suggestion
 from airflow_provider_hotmart.api.filters import CLOCK_DIFFERENCE, FIRST_SALE, Query
 from airflow_provider_hotmart.api.lifecycle import ALIASES
 from airflow_provider_hotmart.api.pagination import Answer, Pagination, Request
@@ -27,7 +28,6 @@ from airflow_provider_hotmart.api.rows import (
     refuse_select,
     select_for,
 )
-from airflow_provider_hotmart.api.values import suggestion
 from airflow_provider_hotmart.api.windows import Window, iso
 
 _log = logging.getLogger(__name__)

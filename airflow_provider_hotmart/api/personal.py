@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_hotmart.api.endpoints import Column
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.values import suggestion
+from airflow_provider_hotmart.api.filter_values import suggestion
 
 #: Values of ``personal_data``.
 KEEP, PSEUDONYMIZE, DROP = MODES = ("keep", "pseudonymize", "drop")

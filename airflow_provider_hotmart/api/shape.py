@@ -8,9 +8,10 @@ from typing import Any
 
 from airflow_provider_hotmart.api.endpoints import Column, Endpoint
 from airflow_provider_hotmart.api.filters import Query
-from airflow_provider_hotmart.api.flat import FlatColumn, Flattener, Row, exact_lines, exact_objects, places_of
+from airflow_provider_hotmart.api.flat import FlatColumn, Flattener, Row, places_of
 from airflow_provider_hotmart.api.personal import People
 from airflow_provider_hotmart.api.rows import Record, json_lines, objects
+from airflow_provider_hotmart.api.values import exact_lines, exact_objects
 
 
 class Shape:

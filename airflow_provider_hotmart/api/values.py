@@ -1,181 +1,149 @@
-"""One value of a filter, as a DAG author writes it or a template renders it → the texts to ask for. Pure."""
+"""Values as Hotmart writes them → values of a type, exactly or not at all; and back to text."""
 
 from __future__ import annotations
 
-import ast
-import difflib
 import json
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import Filter
-from airflow_provider_hotmart.api.enums import PORTUGUESE
-from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
+import msgspec
 
-#: ``transaction_status="ALL"``.
-ALL = "ALL"
-_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-#: What can stand in a path without leading elsewhere.
-_PATH_PART = re.compile("[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
-#: Texts that a template gives which has no value, exactly as rendered: "Null" is a surname.
-_NO_VALUE = frozenset({"None", "nan", "NaT", "<NA>"})
+from airflow_provider_hotmart.api.rows import Record, json_lines
 
+#: Digits of a decimal, and how many of them are decimal places.
+PRECISION, SCALE = 38, 10
+_PLACES = Decimal(1).scaleb(-SCALE)
+_EXACT = Context(prec=PRECISION, traps=[InvalidOperation, Inexact])
+_ROUNDED = Context(prec=PRECISION, traps=[InvalidOperation])
+_INT64 = 2**63
+#: Moments below are in seconds, those from here on in milliseconds; see ``rows``.
+_FIRST_MILLISECOND = 100_000_000_000
+#: Milliseconds since the epoch of the years 1 and 10,000.
+_FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000, 253_402_300_800_000
 
-def parse_filter(one: Filter, value: Any, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """
-    Read the value of one filter as Hotmart takes it.
-
-    :param extra: words that are known beside those of the table.
-    :raises HotmartInvalidRequestError: naming value (never a personal one), rule and remedy.
-    """
-    if one.kind == "id":
-        values = _ids(value, one.name)
-    elif one.kind == "boolean":
-        values = _booleans(value, one.name)
-    elif one.several or one.kind == "word":
-        values = parse_texts(value, one.name, split=not one.personal and one.kind != "name")
-    else:
-        values = (_text(value, one),)
-    if one.kind == "uuid" or one.in_path:
-        for text in values:
-            _check_path_part(text, one)
-    if one.words is not None:
-        values = tuple(dict.fromkeys(_word(text, one, extra) for text in values))
-    if not one.several and len(values) > 1:
-        raise HotmartInvalidRequestError(f"{one.name} takes one value, and {len(values)} are given")
-    return values
+_decode_lines = msgspec.json.Decoder(float_hook=Decimal).decode_lines
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def parse_texts(value: Any, name: str, *, split: bool = True) -> tuple[str, ...]:
-    """
-    Read an argument that takes one text or several, each of them once.
-
-    :param value: text, also with commas or written as a list (templates render to text), or an iterable of texts.
-    :param split: whether a comma separates values.
-    """
-    values = _several(value, name)
-    for one in values:
-        if not isinstance(one, str):
-            raise HotmartInvalidRequestError(f"{name} is {one!r}, expected text")
-    parts = [part.strip() for one in values for part in (one.split(",") if split else [one])]
-    for part in parts:
-        _check_value(part, name)
-    return tuple(dict.fromkeys(parts))
+class MisfitError(Exception):
+    """A value that its column cannot hold."""
 
 
-def _several(value: Any, name: str) -> list[Any]:
-    if isinstance(value, str):
-        value = _listed(value.strip(), name)
-    values = list(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)) else [value]
-    if isinstance(value, (set, frozenset)):
-        values.sort(key=str)
-    if not values:
-        raise HotmartInvalidRequestError(
-            f"{name} is an empty list, which would select everything: "
-            "give at least one value, or None to leave the filter out"
-        )
-    for one in values:
-        if isinstance(one, (list, tuple, set, dict)):
-            raise HotmartInvalidRequestError(f"{name} is {value!r}, expected one value, or a flat list of several")
-        _check_value("" if one is None else str(one), name)
-    return list(dict.fromkeys(values))
+def exact_objects(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Decode records, with numbers as they are written."""
+    lines = json_lines(records)
+    try:
+        return _decode_lines(lines)
+    except msgspec.DecodeError:  # half of a surrogate pair
+        return [json.loads(line) for line in lines.splitlines()]
 
 
-def _check_value(text: str, name: str) -> None:
-    """Refuse what a template gives that has no value: it would select nothing, or everything."""
-    if text in _NO_VALUE:
-        raise HotmartInvalidRequestError(
-            f"{name} is the text {text!r}, which a template gives that has no value: correct the template, "
-            "or pass None to leave the filter out"
-        )
-    if not text.strip():
-        raise HotmartInvalidRequestError(
-            f"{name} is empty, which would select everything: give a value, or None to leave the filter out"
-        )
+def exact_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
+    """Write records as JSON Lines, with numbers as they are."""
+    return b"".join(encoded(record) + b"\n" for record in records)
 
 
-def _listed(text: str, name: str) -> Any:
-    if not (text.startswith(("[", "(", "{")) and text.endswith(("]", ")", "}"))):
-        return text
-    for read in (json.loads, ast.literal_eval):
+def encoded(value: Any) -> bytes:
+    """Write a value as JSON, with numbers as they are."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+        return json.dumps(value, separators=(",", ":"), default=float).encode()
+
+
+def iso_moment(milliseconds: int) -> str:
+    """Write a moment as ISO 8601 in UTC."""
+    seconds, rest = divmod(milliseconds, 1000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    return moment.isoformat(timespec="milliseconds" if rest else "seconds")
+
+
+def to_text(value: Any) -> str:
+    """Write a value as text: text as it is, and all else as JSON."""
+    return value if type(value) is str else to_json(value)
+
+
+def to_json(value: Any) -> str:
+    """Write a value as text of JSON, with numbers as they are."""
+    return encoded(value).decode()
+
+
+def _integer(value: Any) -> int | None:
+    if value == "":
+        return None
+    if type(value) is not int:
         try:
-            return list(read(text))
-        except (ValueError, SyntaxError, TypeError):
-            continue
-    raise HotmartInvalidRequestError(f"{name} is {text!r}, which looks like a list and is not readable as one")
+            number = int(value) if type(value) in (str, Decimal, float) else None
+        except (ValueError, OverflowError):
+            number = None
+        if number is None or (type(value) is not str and number != value):
+            raise MisfitError
+        value = number
+    if not -_INT64 <= value < _INT64:
+        raise MisfitError
+    return int(value)
 
 
-def _text(value: Any, one: Filter) -> str:
-    """Read an argument that takes one text. A personal value does not show in errors."""
-    if not isinstance(value, str):
-        raise HotmartInvalidRequestError(f"{one.name} is a {type(value).__name__}, expected one text")
-    _check_value(value, one.name)
+def _number(value: Any) -> Decimal | None:
+    if value == "":
+        return None
+    if type(value) is bool or not isinstance(value, (int, float, str, Decimal)):
+        raise MisfitError
+    try:
+        return value if type(value) is Decimal else Decimal(str(value))
+    except InvalidOperation:
+        raise MisfitError from None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    number = _number(value)
+    if number is not None:
+        try:
+            _EXACT.quantize(number, _PLACES)
+        except (InvalidOperation, Inexact):
+            raise MisfitError from None
+    return number
+
+
+def _ratio(value: Any) -> Decimal | None:
+    """Round what may have more digits than a column: it is no money."""
+    number = _number(value)
+    if number is None:
+        return None
+    try:
+        rounded = _ROUNDED.quantize(number, _PLACES)
+    except InvalidOperation:
+        raise MisfitError from None
+    return number if rounded == number else rounded
+
+
+def _boolean(value: Any) -> bool | None:
+    if value == "":
+        return None
+    if type(value) is not bool:
+        raise MisfitError
     return value
 
 
-def _ids(value: Any, name: str) -> tuple[str, ...]:
-    values = _several(value, name)
-    if any(isinstance(one, str) and "," in one for one in values):
-        values = list(parse_texts(value, name))
-    for one in values:
-        text = str(one).strip()
-        if isinstance(one, (bool, float)) or not (text.isascii() and text.isdigit()):
-            raise HotmartInvalidRequestError(f"{name} is {one!r}, expected a whole number such as 4060000")
-    return tuple(dict.fromkeys(str(int(str(one).strip())) for one in values))
+def _moment(value: Any) -> int | None:
+    number = _integer(value)
+    if number is None:
+        return None
+    milliseconds = number if abs(number) >= _FIRST_MILLISECOND else number * 1000
+    if not _FIRST_MOMENT <= milliseconds < _LAST_MOMENT:
+        raise MisfitError
+    return milliseconds
 
 
-def _booleans(value: Any, name: str) -> tuple[str, ...]:
-    values = [str(one).strip().lower() for one in _several(value, name)]
-    for one in values:
-        if one not in ("true", "false"):
-            raise HotmartInvalidRequestError(f"{name} is {one!r}, expected True or False")
-    return tuple(dict.fromkeys(values))
-
-
-def parse_boolean(value: Any, name: str) -> bool:
-    """
-    Read an argument that is true or false, or either as text.
-
-    :raises HotmartInvalidRequestError: naming the value.
-    """
-    [text] = _booleans(value if isinstance(value, (bool, str)) else str(value), name)
-    return text == "true"
-
-
-def _check_path_part(text: str, one: Filter) -> None:
-    """Refuse what Hotmart would answer in its own ways, and what would lead to another path."""
-    if one.kind == "uuid" and not _UUID.fullmatch(text):
-        what = "a numeric ID" if text.isdigit() else "no ucode"
-        raise HotmartInvalidRequestError(
-            f"{one.name} {text!r} is {what}: give the product's ucode, such as "
-            "'0e1b9e0c-0000-4000-8000-000000000000'; HotmartListProductsOperator lists it"
-        )
-    if not _PATH_PART.fullmatch(text):
-        raise HotmartInvalidRequestError(f"{one.name} {text!r} is no code of Hotmart's: give letters and digits")
-
-
-def _word(text: str, one: Filter, extra: tuple[str, ...]) -> str:
-    """Read one word of a list; of a list that Hotmart may extend, others pass, but near misses do not."""
-    word = text.upper()
-    valid = [*(str(known) for known in one.words or ()), *extra]
-    if word in valid:
-        return word
-    meant = suggestion(word, valid)
-    if one.is_open and not meant:
-        return word
-    hint = f" (did you mean {meant!r}?)" if meant else ""
-    raise HotmartInvalidRequestError(f"{one.name} {text!r} is unknown{hint}; expected one of {', '.join(valid)}")
-
-
-def suggestion(word: str, valid: list[str]) -> str | None:
-    """
-    Find the word that was probably meant, in Portuguese too.
-
-    :param word: in upper case.
-    """
-    translated = PORTUGUESE.get(word.replace(" ", "_"))
-    if translated in valid:
-        return translated
-    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.75)
-    return close[0] if close else None
+#: What makes the value of a column of each type of the table.
+CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "text": to_text,
+    "integer": _integer,
+    "decimal": _decimal,
+    "ratio": _ratio,
+    "boolean": _boolean,
+    "moment": _moment,
+    "json": to_json,
+}

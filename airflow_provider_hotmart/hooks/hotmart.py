@@ -43,12 +43,12 @@ from airflow_provider_hotmart.api.errors import (
     HotmartTransportError,
     HotmartUnknownHostError,
 )
+from airflow_provider_hotmart.api.filter_values import parse_boolean
 from airflow_provider_hotmart.api.filters import Query, build_query
 from airflow_provider_hotmart.api.joining import SalesListing, parse_include, parse_reconcile
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.personal import KEEP, PSEUDONYMIZE, parse_personal_data, pseudonym
 from airflow_provider_hotmart.api.shape import Shape
-from airflow_provider_hotmart.api.values import parse_boolean
 from airflow_provider_hotmart.get_provider_info import get_provider_info
 
 

@@ -178,7 +178,7 @@ class HotmartListOperator(BaseOperator):
         return limit
 
     def _is_set(self, name: str) -> bool:
-        from airflow_provider_hotmart.api.values import parse_boolean
+        from airflow_provider_hotmart.api.filter_values import parse_boolean
 
         return parse_boolean(getattr(self, name), name)
 

@@ -336,7 +336,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         return look
 
     def _open_file(self) -> RecordFile | None:
-        from airflow_provider_hotmart.api.values import parse_boolean
+        from airflow_provider_hotmart.api.filter_values import parse_boolean
         from airflow_provider_hotmart.storage import RecordFile
 
         flags = {name: parse_boolean(getattr(self, name), name) for name in ("flat", "escape_formulas")}

@@ -9,7 +9,8 @@ from decimal import Decimal
 from importlib.util import find_spec
 from typing import IO, Any, Protocol, cast
 
-from airflow_provider_hotmart.api.flat import FlatColumn, Row, encoded, iso_moment
+from airflow_provider_hotmart.api.flat import FlatColumn, Row
+from airflow_provider_hotmart.api.values import encoded, iso_moment
 from airflow_provider_hotmart.storage.errors import StorageError
 
 #: Sales compress to a tenth of their size. The highest level takes more than twice the time for 5% less.

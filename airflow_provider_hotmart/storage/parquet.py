@@ -8,7 +8,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_hotmart.api.flat import PRECISION, SCALE, FlatColumn, Row
+from airflow_provider_hotmart.api.flat import FlatColumn, Row
+from airflow_provider_hotmart.api.values import PRECISION, SCALE
 
 #: Rows that are put into columns at once, and rows of a row group.
 BATCH_SIZE = 1024

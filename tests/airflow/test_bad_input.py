@@ -75,8 +75,8 @@ FILTERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "empty e-mail address": ({"buyer_email": " "}, ("buyer_email is empty", "or None to leave the filter out")),
     "unreadable list": ({"transaction": "[HP1, 'HP2']"}, ("transaction is \"[HP1, 'HP2']\"", "not readable as one")),
     "unknown suffix": (
-        {"destination": "file:///tmp/hotmart/sales.csv"},
-        ("'file:///tmp/hotmart/sales.csv'", "end it in .jsonl, .jsonl.gz"),
+        {"destination": "file:///tmp/hotmart/sales.xlsx"},
+        ("'file:///tmp/hotmart/sales.xlsx'", "end it in .jsonl, .jsonl.gz"),
     ),
     "no file name": (
         {"destination": "file:///tmp/hotmart/.jsonl"},
@@ -248,7 +248,7 @@ def test_a_task_is_retried_only_where_that_may_help(airflow: ThrowawayAirflow, t
     hopeless = {
         "status": {"transaction_status": "APROVED"},
         "window": {"sales_start_date": "2026-01-02", "sales_end_date": "2026-01-01"},
-        "suffix": {"destination": "/tmp/sales.csv"},
+        "suffix": {"destination": "/tmp/sales.xlsx"},
         "unwritable": {"destination": f"{tmp_path}/a_file/sales.jsonl"},
         "too_many": {"max_xcom_records": 1},
         "wrong_secret": {"hotmart_conn_id": "wrong_secret"},

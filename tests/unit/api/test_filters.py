@@ -12,9 +12,9 @@ from airflow_provider_hotmart.api.dates import parse_datetime
 from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
+from airflow_provider_hotmart.api.filter_values import suggestion
 from airflow_provider_hotmart.api.filters import DEFAULT_WINDOW, Query, build_query
 from airflow_provider_hotmart.api.lifecycle import ranks
-from airflow_provider_hotmart.api.values import suggestion
 from airflow_provider_hotmart.api.windows import Window
 
 NOW = 1_767_225_600.5  # 2026-01-01T00:00:00.5Z

@@ -1,0 +1,181 @@
+"""One value of a filter, as a DAG author writes it or a template renders it → the texts to ask for. Pure."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from airflow_provider_hotmart.api.endpoints import Filter
+from airflow_provider_hotmart.api.enums import PORTUGUESE
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
+
+#: ``transaction_status="ALL"``.
+ALL = "ALL"
+_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: What can stand in a path without leading elsewhere.
+_PATH_PART = re.compile("[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+#: Texts that a template gives which has no value, exactly as rendered: "Null" is a surname.
+_NO_VALUE = frozenset({"None", "nan", "NaT", "<NA>"})
+
+
+def parse_filter(one: Filter, value: Any, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """
+    Read the value of one filter as Hotmart takes it.
+
+    :param extra: words that are known beside those of the table.
+    :raises HotmartInvalidRequestError: naming value (never a personal one), rule and remedy.
+    """
+    if one.kind == "id":
+        values = _ids(value, one.name)
+    elif one.kind == "boolean":
+        values = _booleans(value, one.name)
+    elif one.several or one.kind == "word":
+        values = parse_texts(value, one.name, split=not one.personal and one.kind != "name")
+    else:
+        values = (_text(value, one),)
+    if one.kind == "uuid" or one.in_path:
+        for text in values:
+            _check_path_part(text, one)
+    if one.words is not None:
+        values = tuple(dict.fromkeys(_word(text, one, extra) for text in values))
+    if not one.several and len(values) > 1:
+        raise HotmartInvalidRequestError(f"{one.name} takes one value, and {len(values)} are given")
+    return values
+
+
+def parse_texts(value: Any, name: str, *, split: bool = True) -> tuple[str, ...]:
+    """
+    Read an argument that takes one text or several, each of them once.
+
+    :param value: text, also with commas or written as a list (templates render to text), or an iterable of texts.
+    :param split: whether a comma separates values.
+    """
+    values = _several(value, name)
+    for one in values:
+        if not isinstance(one, str):
+            raise HotmartInvalidRequestError(f"{name} is {one!r}, expected text")
+    parts = [part.strip() for one in values for part in (one.split(",") if split else [one])]
+    for part in parts:
+        _check_value(part, name)
+    return tuple(dict.fromkeys(parts))
+
+
+def _several(value: Any, name: str) -> list[Any]:
+    if isinstance(value, str):
+        value = _listed(value.strip(), name)
+    values = list(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)) else [value]
+    if isinstance(value, (set, frozenset)):
+        values.sort(key=str)
+    if not values:
+        raise HotmartInvalidRequestError(
+            f"{name} is an empty list, which would select everything: "
+            "give at least one value, or None to leave the filter out"
+        )
+    for one in values:
+        if isinstance(one, (list, tuple, set, dict)):
+            raise HotmartInvalidRequestError(f"{name} is {value!r}, expected one value, or a flat list of several")
+        _check_value("" if one is None else str(one), name)
+    return list(dict.fromkeys(values))
+
+
+def _check_value(text: str, name: str) -> None:
+    """Refuse what a template gives that has no value: it would select nothing, or everything."""
+    if text in _NO_VALUE:
+        raise HotmartInvalidRequestError(
+            f"{name} is the text {text!r}, which a template gives that has no value: correct the template, "
+            "or pass None to leave the filter out"
+        )
+    if not text.strip():
+        raise HotmartInvalidRequestError(
+            f"{name} is empty, which would select everything: give a value, or None to leave the filter out"
+        )
+
+
+def _listed(text: str, name: str) -> Any:
+    if not (text.startswith(("[", "(", "{")) and text.endswith(("]", ")", "}"))):
+        return text
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return list(read(text))
+        except (ValueError, SyntaxError, TypeError):
+            continue
+    raise HotmartInvalidRequestError(f"{name} is {text!r}, which looks like a list and is not readable as one")
+
+
+def _text(value: Any, one: Filter) -> str:
+    """Read an argument that takes one text. A personal value does not show in errors."""
+    if not isinstance(value, str):
+        raise HotmartInvalidRequestError(f"{one.name} is a {type(value).__name__}, expected one text")
+    _check_value(value, one.name)
+    return value
+
+
+def _ids(value: Any, name: str) -> tuple[str, ...]:
+    values = _several(value, name)
+    if any(isinstance(one, str) and "," in one for one in values):
+        values = list(parse_texts(value, name))
+    for one in values:
+        text = str(one).strip()
+        if isinstance(one, (bool, float)) or not (text.isascii() and text.isdigit()):
+            raise HotmartInvalidRequestError(f"{name} is {one!r}, expected a whole number such as 4060000")
+    return tuple(dict.fromkeys(str(int(str(one).strip())) for one in values))
+
+
+def _booleans(value: Any, name: str) -> tuple[str, ...]:
+    values = [str(one).strip().lower() for one in _several(value, name)]
+    for one in values:
+        if one not in ("true", "false"):
+            raise HotmartInvalidRequestError(f"{name} is {one!r}, expected True or False")
+    return tuple(dict.fromkeys(values))
+
+
+def parse_boolean(value: Any, name: str) -> bool:
+    """
+    Read an argument that is true or false, or either as text.
+
+    :raises HotmartInvalidRequestError: naming the value.
+    """
+    [text] = _booleans(value if isinstance(value, (bool, str)) else str(value), name)
+    return text == "true"
+
+
+def _check_path_part(text: str, one: Filter) -> None:
+    """Refuse what Hotmart would answer in its own ways, and what would lead to another path."""
+    if one.kind == "uuid" and not _UUID.fullmatch(text):
+        what = "a numeric ID" if text.isdigit() else "no ucode"
+        raise HotmartInvalidRequestError(
+            f"{one.name} {text!r} is {what}: give the product's ucode, such as "
+            "'0e1b9e0c-0000-4000-8000-000000000000'; HotmartListProductsOperator lists it"
+        )
+    if not _PATH_PART.fullmatch(text):
+        raise HotmartInvalidRequestError(f"{one.name} {text!r} is no code of Hotmart's: give letters and digits")
+
+
+def _word(text: str, one: Filter, extra: tuple[str, ...]) -> str:
+    """Read one word of a list; of a list that Hotmart may extend, others pass, but near misses do not."""
+    word = text.upper()
+    valid = [*(str(known) for known in one.words or ()), *extra]
+    if word in valid:
+        return word
+    meant = suggestion(word, valid)
+    if one.is_open and not meant:
+        return word
+    hint = f" (did you mean {meant!r}?)" if meant else ""
+    raise HotmartInvalidRequestError(f"{one.name} {text!r} is unknown{hint}; expected one of {', '.join(valid)}")
+
+
+def suggestion(word: str, valid: list[str]) -> str | None:
+    """
+    Find the word that was probably meant, in Portuguese too.
+
+    :param word: in upper case.
+    """
+    translated = PORTUGUESE.get(word.replace(" ", "_"))
+    if translated in valid:
+        return translated
+    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.75)
+    return close[0] if close else None
