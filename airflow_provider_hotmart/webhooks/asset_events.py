@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.assets.manager import asset_manager
-from airflow.models.asset import AssetActive, AssetEvent, AssetModel
+from airflow.models.asset import AssetActive, AssetDagRunQueue, AssetEvent, AssetModel
 from airflow.utils.session import create_session
-from sqlalchemy import exc, select, update
+from sqlalchemy import exc, insert, select, update
 
 from airflow_provider_hotmart.webhooks.delivery import Delivery, keys
 from airflow_provider_hotmart.webhooks.seen import MAX_EVENTS, Seen, asset_uri
@@ -60,6 +60,7 @@ class AssetEvents:
                     )
                     if event is None:
                         raise LookupError(f"asset {asset_id} is gone")
+                    _queue_anew(session, asset_id)
             return True
 
 
@@ -102,6 +103,24 @@ def _lock(session: Any, asset_id: int) -> None:
         session.execute(update(AssetModel).where(AssetModel.id == asset_id).values(id=AssetModel.id))
     else:
         session.execute(select(AssetModel.id).where(AssetModel.id == asset_id).with_for_update(key_share=True))
+
+
+def _queue_anew(session: Any, asset_id: int) -> None:
+    """
+    Let the next run of each DAG have the event that was just added, too.
+
+    A run gets the events up to the moment at which its DAG was queued. Where it was queued already, by an event shortly
+    before, Airflow (3.0 to 3.3) leaves that moment as it is: the new event would wait for the next one, which may be
+    tomorrow's. So the moment is moved on. Since 3.2 the scheduler holds these rows while it makes a run of them, and
+    what it has removed by then is queued again; before, an event of just that moment does wait.
+    """
+    mine = AssetDagRunQueue.asset_id == asset_id
+    queued = session.scalars(select(AssetDagRunQueue.target_dag_id).where(mine)).all()
+    now = datetime.now(UTC)
+    for dag_id in sorted(queued):
+        row = update(AssetDagRunQueue).where(mine, AssetDagRunQueue.target_dag_id == dag_id).values(created_at=now)
+        if not session.execute(row.execution_options(synchronize_session=False)).rowcount:
+            session.execute(insert(AssetDagRunQueue).values(asset_id=asset_id, target_dag_id=dag_id, created_at=now))
 
 
 def _events(session: Any, asset_id: int, seen: Seen) -> list[Any]:
