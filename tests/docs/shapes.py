@@ -33,6 +33,7 @@ def kind_of(shown: Mapping[str, Any]) -> str:
         ("calls", "manifest"),
         ("sha256", "found with a file"),
         ("since", "event"),
+        ("occurred_at", "webhook"),
     ):
         if key in shown:
             return kind
