@@ -37,7 +37,8 @@ def transactions(triggering_asset_events: dict | None = None) -> list[str]:
 @task(**RETRY)
 def reconcile(announced: list[str], listed: dict) -> dict[str, int]:
     """Make sure that Hotmart lists every sale that it has told of, and count them by status."""
-    with ObjectStoragePath(listed["path"]).open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as lines:
+    path = ObjectStoragePath(listed["uri"], conn_id=listed["conn_id"])
+    with path.open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as lines:
         sales = [json.loads(line) for line in lines]
     missing = set(announced) - {sale["purchase"]["transaction"] for sale in sales}
     if missing:

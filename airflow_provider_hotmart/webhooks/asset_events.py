@@ -11,16 +11,20 @@ Airflow 2 has none of it, and nothing there imports this module.
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.assets.manager import asset_manager
-from airflow.models.asset import AssetActive, AssetEvent, AssetModel
+from airflow.models.asset import AssetActive, AssetDagRunQueue, AssetEvent, AssetModel
 from airflow.utils.session import create_session
-from sqlalchemy import exc, select, update
+from sqlalchemy import exc, insert, select, update
 
 from airflow_provider_hotmart.webhooks.delivery import Delivery, keys
 from airflow_provider_hotmart.webhooks.seen import MAX_EVENTS, Seen, asset_uri
+
+#: Seconds for which an asset is not looked up again.
+LIFETIME = 30.0
 
 
 class AssetEvents:
@@ -35,6 +39,8 @@ class AssetEvents:
         self._seen: dict[str, Seen] = {}
         #: By connection: threads of this process need not each hold a session to wait for the row.
         self._locks: dict[str, threading.Lock] = {}
+        #: Ids of assets by URI, and when they are looked up again, on the monotonic clock.
+        self._asset_ids: dict[str, tuple[int, float]] = {}
 
     def store(self, conn_id: str, delivery: Delivery) -> bool:
         """
@@ -45,7 +51,8 @@ class AssetEvents:
         """
         with self._locks.setdefault(conn_id, threading.Lock()):
             seen = self._seen.setdefault(conn_id, Seen())
-            asset_ids = [_register(asset_uri(conn_id)), _register(asset_uri(conn_id, delivery.event))]
+            uris = (asset_uri(conn_id), asset_uri(conn_id, delivery.event))
+            asset_ids = [self._asset_id(uri) for uri in uris]
             with create_session() as session:
                 _lock(session, asset_ids[0])
                 for event_id, moment, extra in _events(session, asset_ids[0], seen):
@@ -54,13 +61,25 @@ class AssetEvents:
                     return False
                 for asset_id in asset_ids:
                     # In the words of SQLAlchemy 1.4, which Airflow 3.0 and 3.1 have.
-                    asset = session.scalars(select(AssetModel).where(AssetModel.id == asset_id)).one()
+                    asset = session.scalars(select(AssetModel).where(AssetModel.id == asset_id)).first()
+                    if asset is None:
+                        self._asset_ids.clear()
+                        raise LookupError(f"asset {asset_id} is gone")
                     event = asset_manager.register_asset_change(
                         asset=asset, extra=delivery.extra, source_is_api=True, session=session
                     )
                     if event is None:
                         raise LookupError(f"asset {asset_id} is gone")
+                    _queue_anew(session, asset_id)
             return True
+
+    def _asset_id(self, uri: str) -> int:
+        """Find an asset, or add it; a DAG may name it otherwise at any time, so it is looked up now and then."""
+        found, valid_until = self._asset_ids.get(uri, (0, 0.0))
+        if time.monotonic() >= valid_until:
+            found = _register(uri)
+            self._asset_ids[uri] = (found, time.monotonic() + LIFETIME)
+        return found
 
 
 def _register(uri: str) -> int:
@@ -102,6 +121,24 @@ def _lock(session: Any, asset_id: int) -> None:
         session.execute(update(AssetModel).where(AssetModel.id == asset_id).values(id=AssetModel.id))
     else:
         session.execute(select(AssetModel.id).where(AssetModel.id == asset_id).with_for_update(key_share=True))
+
+
+def _queue_anew(session: Any, asset_id: int) -> None:
+    """
+    Let the next run of each DAG have the event that was just added, too.
+
+    A run gets the events up to the moment at which its DAG was queued. Where it was queued already, by an event shortly
+    before, Airflow (3.0 to 3.3) leaves that moment as it is: the new event would wait for the next one, which may be
+    tomorrow's. So the moment is moved on. Since 3.2 the scheduler holds these rows while it makes a run of them, and
+    what it has removed by then is queued again; before, an event of just that moment does wait.
+    """
+    mine = AssetDagRunQueue.asset_id == asset_id
+    queued = session.scalars(select(AssetDagRunQueue.target_dag_id).where(mine)).all()
+    now = datetime.now(UTC)
+    for dag_id in sorted(queued):
+        row = update(AssetDagRunQueue).where(mine, AssetDagRunQueue.target_dag_id == dag_id).values(created_at=now)
+        if not session.execute(row.execution_options(synchronize_session=False)).rowcount:
+            session.execute(insert(AssetDagRunQueue).values(asset_id=asset_id, target_dag_id=dag_id, created_at=now))
 
 
 def _events(session: Any, asset_id: int, seen: Seen) -> list[Any]:

@@ -32,6 +32,7 @@ def kind_of(shown: Mapping[str, Any]) -> str:
         ("is_subscription", "product"),
         ("since", "found with a file" if "sha256" in shown else "event"),
         ("calls", "manifest"),
+        ("occurred_at", "webhook"),
     ):
         if key in shown:
             return kind

@@ -17,6 +17,7 @@ import yaml
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.emulator.__main__ import parser
+from airflow_provider_hotmart.emulator.account.webhook_rows import webhook
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connection, environment
 from tests.docs.commands import Terminal, check_compose, commands_in
 from tests.docs.pages import DIRECTIVES, ROOT, Block, blocks_of, name_of, pages
@@ -181,6 +182,7 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     from airflow_provider_hotmart.api.listing import Listing
     from airflow_provider_hotmart.watching.snapshot import Snapshot
     from airflow_provider_hotmart.watching.watch import Watch
+    from airflow_provider_hotmart.webhooks.delivery import Delivery
 
     folder = tmp_path_factory.mktemp("real").as_uri()
     dag = f"""
@@ -217,6 +219,7 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
         "manifest": run.task("manifest").xcom,
         "found with a file": run.task("found").xcom,
         "event": snapshot.news([]).events[0],
+        "webhook": Delivery.read(json.dumps(webhook("PURCHASE_APPROVED", hotmart.sales[0], 0.0)).encode()).extra,
     }
 
 

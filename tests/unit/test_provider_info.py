@@ -7,8 +7,10 @@ import importlib.metadata
 import importlib.resources
 import importlib.util
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -124,3 +126,16 @@ def test_placeholders_and_labels_belong_to_fields_that_exist(connection_type: di
     behaviour = connection_type["ui-field-behaviour"]
     assert set(behaviour["placeholders"]) <= fields
     assert set(behaviour["relabeling"]) <= fields
+
+
+def test_each_option_that_is_read_is_declared_with_its_default_and_the_others_do_not_exist() -> None:
+    options = get_provider_info()["config"]["hotmart"]["options"]
+    read: dict[str, str] = {}
+    for name in ("assembly", "mount"):
+        module = Path(airflow_provider_hotmart.__file__).parent / "webhooks" / f"{name}.py"
+        found = re.findall(
+            r'conf\.get(?:int)?\([^,]+, "(\w+)", fallback="?(\d*)"?\)', module.read_text(encoding="utf-8")
+        )
+        read |= dict(found)
+    assert {name: option["default"] for name, option in options.items()} == read
+    assert all(option["description"] and option["example"] for option in options.values())
