@@ -23,6 +23,7 @@ from benchmarks.cost import measure_cost
 from benchmarks.growth import measure_growth
 from benchmarks.harness import Check, Findings, Options, Table, say
 from benchmarks.limit import measure_limit, measure_processes
+from benchmarks.loading import measure_loading
 from benchmarks.parsing import measure_parsing
 from benchmarks.triggers import measure_triggers
 from benchmarks.waste import measure_day, measure_waste
@@ -37,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
     "day": measure_day,
     "growth": measure_growth,
     "parsing": measure_parsing,
+    "loading": measure_loading,
     "ledger": measure_ledger,
     "polling": measure_polling,
     "triggers": measure_triggers,

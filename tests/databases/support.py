@@ -59,9 +59,7 @@ def row(number: int, **values: Any) -> dict[str, Any]:
 
 def csv_bytes(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> bytes:
     """Write CSV where no value is an empty field, and an empty text a quoted one."""
-    lines = [",".join(names)]
-    for one in rows:
-        lines.append(",".join(_csv_field(one.get(name)) for name in names))
+    lines = [",".join(names), *(",".join(_csv_field(one.get(name)) for name in names) for one in rows)]
     return ("\n".join(lines) + "\n").encode()
 
 

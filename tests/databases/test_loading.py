@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,7 +231,7 @@ def test_a_column_that_would_round_is_refused(loader: Loader, database: Database
     narrow = "REAL" if database.kind == "sqlite" else "numeric(10,2)"
     database.run("ALTER TABLE participants DROP COLUMN price_value")
     database.run(f"ALTER TABLE participants ADD COLUMN price_value {narrow}")
-    with pytest.raises(LoadError, match="do not hold every value unchanged.*price_value"):
+    with pytest.raises(LoadError, match=r"do not hold every value unchanged.*price_value"):
         loader.load(loader.file(row(1)))
 
 
@@ -272,8 +273,7 @@ def test_a_file_that_was_replaced_is_not_loaded(loader: Loader, suffix: str) -> 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_of_another_form_that_replaced_it_is_told_as_that(loader: Loader, suffix: str, content: bytes) -> None:
     manifest = loader.file(row(1), suffix=suffix)
-    with open(manifest["uri"], "wb") as file:
-        file.write(content)
+    Path(manifest["uri"]).write_bytes(content)
     with pytest.raises(LoadError, match="was replaced after it was listed"):
         loader.load(manifest)
 
