@@ -1,4 +1,4 @@
-"""Loading a CSV file into PostgreSQL, beside psql's ``\\copy`` of the same file into a table with the same key."""
+r"""Loading a CSV file into PostgreSQL, beside psql's ``\copy`` of the same file into a table with the same key."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ def measure_loading(options: Options) -> Findings:
     limits = {"append": 2, "upsert, no table yet": 4, "upsert, the same rows again": 4}
     checks = [
         Check(
-            rf"{name}, beside \copy", f"within {most} times", f"{seconds[name] / floor:.2f}", seconds[name] <= most * floor
+            rf"{name}, beside \copy",
+            f"within {most} times",
+            f"{seconds[name] / floor:.2f}",
+            seconds[name] <= most * floor,
         )
         for name, most in limits.items()
     ]

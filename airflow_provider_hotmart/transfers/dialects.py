@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from airflow_provider_hotmart.transfers.manifest import Column, LoadError
-from airflow_provider_hotmart.transfers.reading import Reader
+from airflow_provider_hotmart.transfers.reading import CHUNK_SIZE, Reader
 
 #: Rows that are sent at a time where a database is sent statements.
 BATCH_SIZE = 1_000
@@ -46,6 +46,8 @@ class Dialect:
     place: ClassVar[str] = PLACE
     placeholder: ClassVar[str] = "%s"
     quote_mark: ClassVar[str] = '"'
+    #: Whether :meth:`append` is there.
+    appends_directly: ClassVar[bool] = False
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -143,6 +145,18 @@ class Dialect:
                 count += len(batch)
         return count
 
+    def append(
+        self, table: str, columns: Sequence[Column], added: Mapping[str, str], reader: Reader, check: Callable[[], None]
+    ) -> int | None:
+        """
+        Load a file straight into its table, as long as no key is there already or comes twice.
+
+        :param added: texts of columns that are the same in each row, by their names; empty: no value.
+        :param check: called every now and then; raises an error to stop.
+        :return: the number of rows; None: a key is there already or came twice, and nothing was done.
+        """
+        raise NotImplementedError
+
     def on_conflict(self, key: Sequence[str], names: Sequence[str]) -> str:
         """Write the end of an INSERT that replaces rows of the same key."""
         updates = ", ".join(f"{self.quote(name)} = excluded.{self.quote(name)}" for name in names if name not in key)
@@ -215,6 +229,7 @@ class Postgres(Dialect):
         "json": r"json|text",
     }
     place = "ctid"
+    appends_directly = True
 
     def moment(self, moment: datetime) -> str:
         """Write a moment as a literal."""
@@ -278,14 +293,30 @@ class Postgres(Dialect):
 
     def fill_stage(self, stage: str, columns: Sequence[Column], reader: Reader, check: Callable[[], None]) -> int:
         """Load a file into it by COPY."""
-        names = self.names([column.name for column in columns])
-        statement = f"COPY {stage} ({names}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')"
-        pieces = _checked(reader.csv(), check)
+        return self._copy(stage, [column.name for column in columns], reader.csv(), check)
+
+    def append(
+        self, table: str, columns: Sequence[Column], added: Mapping[str, str], reader: Reader, check: Callable[[], None]
+    ) -> int | None:
+        """Load a file straight into its table by COPY, which takes half the time of any other way."""
+        self.execute("SAVEPOINT hotmart")
+        try:
+            names = [*(column.name for column in columns), *added]
+            return self._copy(table, names, _with_fields(reader.csv(), list(added.values())), check)
+        except Exception as problem:
+            if _sqlstate(problem) != "23505":
+                raise
+        self.execute("ROLLBACK TO SAVEPOINT hotmart")
+        return None
+
+    def _copy(self, table: str, names: Sequence[str], csv: Iterator[bytes], check: Callable[[], None]) -> int:
+        statement = f"COPY {table} ({self.names(names)}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')"
+        pieces = _checked(csv, check)
         with closing(self.cursor()) as cursor:
             if hasattr(cursor, "copy_expert"):
                 source = _Pieces(pieces)
                 try:
-                    cursor.copy_expert(statement, source)
+                    cursor.copy_expert(statement, source, CHUNK_SIZE)
                 except Exception:
                     if source.problem is not None:
                         raise source.problem from None
@@ -315,7 +346,7 @@ class Postgres(Dialect):
         """Say what an error means, by its SQLSTATE."""
         if not type(problem).__module__.startswith("psycopg"):
             return None
-        state = getattr(problem, "sqlstate", None) or getattr(problem, "pgcode", None) or ""
+        state = _sqlstate(problem)
         diagnosis = getattr(problem, "diag", None)
         place = re.search(r"line (\d+)(?:, column (\w+))?", getattr(diagnosis, "context", None) or "")
         where = f", line {place[1]} of the file" if place else ""
@@ -625,10 +656,30 @@ class _Pieces:
         return rest[:size]
 
 
+def _sqlstate(problem: Exception) -> str:
+    return getattr(problem, "sqlstate", None) or getattr(problem, "pgcode", None) or ""
+
+
 def _checked(pieces: Iterator[bytes], check: Callable[[], None]) -> Iterator[bytes]:
     for piece in pieces:
         check()
         yield piece
+
+
+def _with_fields(csv: Iterator[bytes], added: Sequence[str]) -> Iterator[bytes]:
+    """Add the same fields to each row of CSV, which ends where a line does outside of quotes."""
+    fields = "".join(f",{value}" for value in added).encode()
+    end, quoted, last = fields + b"\n", False, b"\n"
+    for piece in csv:
+        parts = piece.split(b'"')
+        for i in range(int(quoted), len(parts), 2):
+            parts[i] = parts[i].replace(b"\n", end)
+        # As many quotes as parts, less one.
+        quoted ^= len(parts) % 2 == 0
+        last = piece[-1:]
+        yield b'"'.join(parts)
+    if last != b"\n":
+        yield fields
 
 
 def _load_error(cause: str, remedy: str, *, passing: bool) -> LoadError:

@@ -35,7 +35,8 @@ class HotmartFileToSqlOperator(BaseOperator):
         replaced, unless they are known to be of a later moment. ``replace_window``: as well, all rows that were
         listed in exactly the same window are deleted before, so that rows that left a status go. ``append``: rows are
         added, and one whose key is there is an error.
-    :param source_conn_id: the connection of the object store that has the file (templated).
+    :param source_conn_id: the connection of the object store that has the file; None: the one that it was written with
+        (templated).
     :raises AirflowFailException: where retrying cannot help: a column that the table lacks, a file that was replaced.
     :raises LoadError: for what may pass. The table is as it was then, too.
     """

@@ -63,7 +63,7 @@ class TableLoad:
     :param schema: of the table; None: where the connection looks by itself.
     :param create_table: whether to make a table that is not there.
     :param mode: one of ``MODES``.
-    :param source_conn_id: Airflow connection of the store.
+    :param source_conn_id: Airflow connection of the store; None: the one that the files were written with.
     :raises LoadError: when the arguments do not fit each other.
     """
 
@@ -87,7 +87,7 @@ class TableLoad:
         self._names = [column.name for column in self._columns]
         self._check_arguments()
         self._status = next((name for name in RANKS if name in self._names and name not in self._key), None)
-        self._readers = [FileReader(manifest, source_conn_id) for manifest in manifests]
+        self._readers = [FileReader(manifest, source_conn_id or manifest.conn_id) for manifest in manifests]
         self._stopped = False
         self._dialect: Dialect | None = None
 
@@ -133,7 +133,9 @@ class TableLoad:
             )
         # Now already: nobody wants to hear of it after the files were loaded.
         self._check_table(dialect, schema)
-        records = [self._fill(dialect, number) for number in range(len(self._manifests))]
+        files = range(len(self._manifests))
+        directly = self._mode == "append" and dialect.appends_directly
+        records = [] if directly else [self._fill(dialect, number) for number in files]
         dialect.begin_merging()
         self._lock(dialect, schema)
         if self._create_table and not dialect.columns(schema, self._table):
@@ -142,10 +144,14 @@ class TableLoad:
         deleted = 0
         if self._mode == "replace_window":
             deleted = self._delete_windows(dialect, schema)
-        rows = sum(self._merge(dialect, schema, number) for number in range(len(self._manifests)))
+        if directly:
+            written = [self._append(dialect, schema, number) for number in files]
+            records = [manifest.records for manifest in self._manifests]
+        else:
+            written = [self._merge(dialect, schema, number, count) for number, count in enumerate(records)]
         self._check_stopped()
         dialect.commit()
-        return Loaded(schema=schema, records=sum(records), rows=rows, deleted=deleted)
+        return Loaded(schema=schema, records=sum(records), rows=sum(written), deleted=deleted)
 
     def _check_arguments(self) -> None:
         if self._mode not in MODES:
@@ -172,12 +178,23 @@ class TableLoad:
         with self._readers[number].reading() as reader:
             records = dialect.fill_stage(stage, self._columns, reader, self._check_stopped)
             self._check_stopped()
-        if records != manifest.records:
-            raise LoadError(
-                f"{manifest.uri!r} has {records} rows, and its manifest says {manifest.records}: list it again, and "
-                "load what that task returns"
-            )
+        _check_records(manifest, records)
         return records
+
+    def _append(self, dialect: Dialect, schema: str, number: int) -> int:
+        """Write one file's rows straight to the table, or take the other way where a key comes twice."""
+        manifest, table = self._manifests[number], dialect.table(schema, self._table)
+        moments = [*(manifest.window or (None, None)), manifest.listed_from, manifest.listed_until]
+        added = {
+            column.name: moment.isoformat() if moment else "" for column, moment in zip(ADDED, moments, strict=True)
+        }
+        with self._readers[number].reading() as reader:
+            rows = dialect.append(table, self._columns, added, reader, self._check_stopped)
+            self._check_stopped()
+        if rows is None:
+            return self._merge(dialect, schema, number, self._fill(dialect, number))
+        _check_records(manifest, rows)
+        return rows
 
     def _lock(self, dialect: Dialect, schema: str) -> None:
         waiting = False
@@ -238,44 +255,48 @@ class TableLoad:
             )
         return deleted
 
-    def _merge(self, dialect: Dialect, schema: str, number: int) -> int:
+    def _merge(self, dialect: Dialect, schema: str, number: int, records: int) -> int:
         """Write one file's rows to the table; return how many."""
         manifest, stage, table = self._manifests[number], dialect.stage(number), dialect.table(schema, self._table)
         self._check_stopped()
-        if self._key and self._mode != "append":
-            dialect.execute(self._superseded_statement(dialect, stage, table, manifest))
-        source = self._source(dialect, stage)
-        names = [*self._names, *(column.name for column in ADDED)]
+        if not self._key:
+            return dialect.execute(self._insert_statement(dialect, table, manifest, stage))
+        if self._mode != "append":
+            records -= dialect.execute(self._superseded_statement(dialect, stage, table, manifest))
+        self._check_stopped()
+        key = dialect.names(self._key)
+        source = stage
+        if dialect.query(f"SELECT 1 FROM {stage} GROUP BY {key} HAVING COUNT(*) > 1 LIMIT 1"):  # noqa: S608
+            source = self._latest(dialect, stage)
+            [(records,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")  # noqa: S608
+        insert = self._insert_statement(dialect, table, manifest, source)
+        if self._mode != "append":
+            names = [*self._names, *(column.name for column in ADDED)]
+            insert += " " + dialect.on_conflict(self._key, names)
+        self._check_stopped()
+        dialect.execute(insert)
+        return int(records)
+
+    def _insert_statement(self, dialect: Dialect, table: str, manifest: FileManifest, source: str) -> str:
+        names = dialect.names([*self._names, *(column.name for column in ADDED)])
         window = [dialect.moment(moment) for moment in manifest.window] if manifest.window else ["NULL", "NULL"]
         added = ", ".join([*window, dialect.moment(manifest.listed_from), dialect.moment(manifest.listed_until)])
-        # WHERE, or SQLite takes ON for that of a join.
-        statement = (
-            f"INSERT INTO {table} ({dialect.names(names)}) "  # noqa: S608 - quoted names, moments
-            f"SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"
-        )
-        if self._key and self._mode != "append":
-            statement += " " + dialect.on_conflict(self._key, names)
-        self._check_stopped()
-        [(rows,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")  # noqa: S608
-        dialect.execute(statement)
-        return int(rows)
+        # WHERE, or SQLite takes the ON of what may follow for that of a join.
+        return f"INSERT INTO {table} ({names}) SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"  # noqa: S608
 
-    def _source(self, dialect: Dialect, stage: str) -> str:
+    def _latest(self, dialect: Dialect, stage: str) -> str:
         """
         Write where to select the rows of a file from, each key once.
 
         A sale that moved on while it was listed is there under both statuses: the later one in a sale's life counts,
         and of two that are the same in that, the one that was listed later.
         """
-        key = dialect.names(self._key)
-        if not self._key or not dialect.query(f"SELECT 1 FROM {stage} GROUP BY {key} HAVING COUNT(*) > 1 LIMIT 1"):  # noqa: S608
-            return stage
         rank = f"{_rank(dialect, self._status, '')} DESC, " if self._status else ""
         names = dialect.names(self._names)
         return (
-            f"(SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER "  # noqa: S608
-            f"(PARTITION BY {key} ORDER BY {rank}{dialect.place} DESC) AS hotmart_number FROM {stage}) AS numbered "
-            "WHERE hotmart_number = 1) AS latest"
+            f"(SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER "  # noqa: S608 - quoted names
+            f"(PARTITION BY {dialect.names(self._key)} ORDER BY {rank}{dialect.place} DESC) AS hotmart_number "
+            f"FROM {stage}) AS numbered WHERE hotmart_number = 1) AS latest"
         )
 
     def _superseded_statement(self, dialect: Dialect, stage: str, table: str, manifest: FileManifest) -> str:
@@ -295,6 +316,14 @@ class TableLoad:
         counts = f"{until} IS NULL OR {until} < {listed_from} OR ({since} <= {listed_until} AND {overlapping})"
         same = " AND ".join(f"t.{dialect.quote(name)} = {own}{dialect.quote(name)}" for name in self._key)
         return f"DELETE FROM {stage} WHERE EXISTS (SELECT 1 FROM {table} t WHERE {same} AND NOT ({counts}))"  # noqa: S608
+
+
+def _check_records(manifest: FileManifest, records: int) -> None:
+    if records != manifest.records:
+        raise LoadError(
+            f"{manifest.uri!r} has {records} rows, and its manifest says {manifest.records}: list it again, and "
+            "load what that task returns"
+        )
 
 
 def _rank(dialect: Dialect, status: str, prefix: str) -> str:

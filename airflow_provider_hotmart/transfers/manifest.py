@@ -47,6 +47,7 @@ class FileManifest:
     A flat file and what it holds.
 
     :param uri: URL or absolute path.
+    :param conn_id: Airflow connection of the store that it was written with.
     :param records: rows in it, the heading of a CSV file not counted.
     :param sha256: of the file as stored, in hex.
     :param format: one of ``FORMATS``.
@@ -59,6 +60,7 @@ class FileManifest:
     """
 
     uri: str
+    conn_id: str | None
     records: int
     sha256: str
     format: str
@@ -121,6 +123,7 @@ def _parse(value: Any) -> FileManifest:
         window = value.get("window")
         manifest = FileManifest(
             uri=uri,
+            conn_id=value.get("conn_id"),
             records=int(value["records"]),
             sha256=str(value["sha256"]),
             format=str(value["format"]),

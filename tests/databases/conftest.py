@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.airflow.support import ThrowawayAirflow
 from tests.databases.servers import (
     Database,
     mariadb_database,
@@ -57,6 +58,13 @@ def postgresql(postgres_connection: dict[str, Any]) -> Database:
     found = postgres_database(postgres_connection, "psycopg2")
     found.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     return found
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayAirflow:
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    return ThrowawayAirflow(Path(shared) / "migrated-airflow", tmp_path_factory.mktemp("loading"))
 
 
 @pytest.fixture
