@@ -174,7 +174,7 @@ $(BENCH_READY): pyproject.toml constraints/airflow-3.3.txt constraints/bench.txt
 	rm -rf $(BENCH_VENV)
 	$(BIN)/python -m venv $(BENCH_VENV)
 	@set -eu; \
-	what="--constraint constraints/airflow-3.3.txt --requirement constraints/bench.txt --editable ."; \
+	what="--constraint constraints/airflow-3.3.txt --requirement constraints/bench.txt --editable .[parquet]"; \
 	if [ ! -x "$(BIN)/uv" ] || ! "$(BIN)/uv" pip install --quiet --compile-bytecode \
 		--python "$(BENCH_VENV)/bin/python" $$what; then \
 		echo "Installing with pip, which takes longer."; \

@@ -20,11 +20,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.cost import measure_cost
+from benchmarks.formats import measure_formats
 from benchmarks.growth import measure_growth
 from benchmarks.harness import Check, Findings, Options, Table, say
 from benchmarks.limit import measure_limit, measure_processes
 from benchmarks.loading import measure_loading
 from benchmarks.parsing import measure_parsing
+from benchmarks.sales import measure_everything, measure_sales
 from benchmarks.triggers import measure_triggers
 from benchmarks.waste import measure_day, measure_waste
 from benchmarks.watching import measure_ledger, measure_polling
@@ -36,7 +38,10 @@ MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
     "cost": measure_cost,
     "waste": measure_waste,
     "day": measure_day,
+    "sales": measure_sales,
+    "everything": measure_everything,
     "growth": measure_growth,
+    "formats": measure_formats,
     "parsing": measure_parsing,
     "loading": measure_loading,
     "ledger": measure_ledger,
@@ -49,7 +54,10 @@ PACKAGES = (
     "apache-airflow-providers-http",
     "apache-airflow-providers-airbyte",
     "hotmart-python",
+    "tap-hotmart",
     "msgspec",
+    "pandas",
+    "pyarrow",
     "requests",
 )
 

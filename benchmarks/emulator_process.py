@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_hotmart.emulator import HotmartEmulator, Quirks
 from airflow_provider_hotmart.emulator.service import bodies
 
-SALES = "/payments/api/v1/sales/users"
+SALES = "/payments/api/v1/sales/"
 #: Texts of sales that the emulator keeps once it has made them: all, so that only a first listing waits for them.
 KEPT = 1_000_000
 
@@ -47,7 +47,7 @@ def facts(hotmart: HotmartEmulator, days: float) -> dict[str, Any]:
 
 def stats(hotmart: HotmartEmulator, _: str) -> dict[str, Any]:
     """What was asked since it was last told to forget, and what all of it cost so far."""
-    calls = [call for call in hotmart.calls if call.path == SALES]
+    calls = [call for call in hotmart.calls if call.path.startswith(SALES)]
     return {
         "status": Counter(call.status for call in calls),
         "times": [call.at for call in calls if call.status == 200],

@@ -95,17 +95,22 @@ def floor(job: Job) -> Work:
     return work
 
 
-def hotmart_python(job: Job) -> Work:
-    """The package hotmart-python as it comes, its addresses changed to the emulator's."""
+def client_of_hotmart_python(job: Job) -> Any:
+    """Make a client of the package hotmart-python as it comes, its addresses changed to the emulator's."""
     import hotmart
     from hotmart import _auth, _config
 
     _auth.AUTH_URL = job["token_url"]
     for domain in ("payments", "products", "club"):
         _config.BASE_URLS["prod"][domain] = f"{job['url']}/{domain}/api/v1"
+    return hotmart.Hotmart(client_id=job["client_id"], client_secret=job["client_secret"], basic=job["basic"])
+
+
+def hotmart_python(job: Job) -> Work:
+    """The package hotmart-python, all pages of the people in sales."""
+    client = client_of_hotmart_python(job)
 
     def work() -> dict[str, Any]:
-        client = hotmart.Hotmart(client_id=job["client_id"], client_secret=job["client_secret"], basic=job["basic"])
         most = job.get("pages", sys.maxsize) * PAGE
         count = 0
         with open(job["path"], "w", encoding="utf-8") as file:  # noqa: PTH123
@@ -166,6 +171,11 @@ def ours(job: Job) -> Work:
     # What the operator imports when it runs.
     for module in ("airflow.providers.common.compat.lineage.hook", f"{OURS}.hooks.hotmart", f"{OURS}.storage"):
         importlib.import_module(module)
+    if job["path"].endswith(".parquet"):
+        import pyarrow as pa
+
+        importlib.import_module(f"{OURS}.storage.parquet")
+        pa.array([None])  # looks for pandas, and imports it
     from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
     outside_of_a_task()
@@ -196,6 +206,94 @@ def ours_hook(job: Job) -> Work:
         )
         with open(job["path"], "w", encoding="utf-8") as file:  # noqa: PTH123
             file.writelines(json.dumps(record) + "\n" for record in records)
+        return {}
+
+    return work
+
+
+def pandas_loop(job: Job) -> Work:
+    """What a notebook does: all pages into a list, normalised by pandas, and written with types."""
+    import pandas
+    import pyarrow.parquet  # noqa: F401 - so that the import does not count
+    import requests
+
+    def work() -> dict[str, Any]:
+        session = requests.Session()
+        session.headers.update(bearer(job))
+        params, records = params_of(job), []
+        while True:
+            body = session.get(job["url"] + SALES, params=params, timeout=60).json()
+            for sale in body["items"]:
+                shared = {**sale, "users": None, "transaction_status": STATUS}
+                records += [{**shared, **one} for one in sale["users"]]
+            token = body["page_info"].get("next_page_token")
+            if not token:
+                break
+            params["page_token"] = token
+        frame = pandas.json_normalize(records, sep="_").drop(columns="users")
+        documents = frame["user_documents"]
+        for key in ("type", "value"):
+            frame[f"user_document_{key}"] = documents.map(lambda found, key=key: found[0][key] if found else None)
+        frame["user_documents"] = documents.map(json.dumps)
+        if job["path"].endswith(".parquet"):
+            frame.to_parquet(job["path"], compression="zstd", index=False)
+        else:
+            frame.to_csv(job["path"], index=False)
+        return {"records": len(frame)}
+
+    return work
+
+
+def ours_sales(job: Job) -> Work:
+    """Our operator for sales, with a destination, as a task runs it."""
+    connect(job)
+    for module in ("airflow.providers.common.compat.lineage.hook", f"{OURS}.hooks.hotmart", f"{OURS}.storage"):
+        importlib.import_module(module)
+    from airflow_provider_hotmart.operators.sales import HotmartListSalesOperator
+
+    outside_of_a_task()
+    listing = HotmartListSalesOperator(
+        task_id="listing",
+        destination=job["path"],
+        transaction_status=job["statuses"],
+        include=job.get("include"),
+        sales_start_date=moment(job["start"]),
+        sales_end_date=moment(job["end"]),
+    )
+
+    def work() -> dict[str, Any]:
+        return listing.execute({})
+
+    return work
+
+
+def hotmart_python_sales(job: Job) -> Work:
+    """The package hotmart-python, all pages of the history of sales."""
+    client = client_of_hotmart_python(job)
+    window = {name: params_of(job)[name] for name in ("start_date", "end_date", "max_results")}
+
+    def work() -> dict[str, Any]:
+        with open(job["path"], "w", encoding="utf-8") as file:  # noqa: PTH123
+            for sale in client.sales.history_autopaginate(**window):
+                file.write(json.dumps(sale.model_dump(exclude_unset=True)) + "\n")
+        return {}
+
+    return work
+
+
+def tap_hotmart(job: Job) -> Work:
+    """The stream of transactions of tap-hotmart, its messages into a file."""
+    import contextlib
+
+    client_of_hotmart_python(job)
+    from tap_hotmart.tap import TapHotmart
+
+    names = ("client_id", "client_secret", "basic")
+    tap = TapHotmart(config={**{name: job[name] for name in names}, "start_date": moment(job["start"])})
+
+    def work() -> dict[str, Any]:
+        with open(job["path"], "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):  # noqa: PTH123
+            tap.streams["transactions"].sync()
         return {}
 
     return work
@@ -319,7 +417,22 @@ def moment(epoch: int) -> str:
 
 SUBJECTS: dict[str, Callable[[Job], Work]] = {
     function.__name__: function
-    for function in (floor, hotmart_python, http_operator, ours, ours_hook, sdk, imports, ledger, poll, triggerer)
+    for function in (
+        floor,
+        hotmart_python,
+        http_operator,
+        ours,
+        ours_hook,
+        pandas_loop,
+        ours_sales,
+        hotmart_python_sales,
+        tap_hotmart,
+        sdk,
+        imports,
+        ledger,
+        poll,
+        triggerer,
+    )
 }
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ FOLDER = "{{ var.value.get('hotmart_destination', 'file:///tmp/hotmart') }}"
 @task
 def welcome(found: dict[str, Any]) -> int:
     """Read the new buyers; return how many can be written to."""
-    with ObjectStoragePath(found["path"]).open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as lines:
+    path = ObjectStoragePath(found["uri"], conn_id=found["conn_id"])
+    with path.open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as lines:
         buyers = [json.loads(line) for line in lines]
     reachable = [buyer for buyer in buyers if buyer["user"].get("email")]
     print(f"{len(buyers)} new buyers, {len(reachable)} of them with an e-mail address")

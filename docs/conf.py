@@ -80,7 +80,8 @@ def fields_of(name: str) -> str:
     """Write the columns of an endpoint as a table of Markdown."""
     lines = ["| Field | Type | |", "|---|---|---|"]
     for column in ENDPOINTS[name].columns:
-        marks = [word for word, holds in (("personal", column.personal), ("may be missing", column.optional)) if holds]
+        hidden = "personal: a pseudonym" if column.pseudonym else "personal: dropped"
+        marks = [word for word, holds in ((hidden, column.personal), ("may be missing", column.optional)) if holds]
         lines.append(f"| `{column.path}` | {column.type} | {', '.join(marks)} |")
     return "\n".join(lines)
 

@@ -93,7 +93,7 @@ def list_yesterday(hotmart: HotmartEmulator) -> None:
 
     participants = result_of(DAILY, "participants")
     products = result_of(DAILY, "products")
-    path = local(participants["path"])
+    path = local(participants["uri"])
     if path.name != f"{yesterday.date()}.jsonl.gz":
         raise DemoError(f"the DAG listed another day than {yesterday.date()}: it wrote {show(path)}")
     records = list(read(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -109,21 +109,48 @@ class DateRange:
     ahead: bool = False
 
 
+#: Personal values that a pseudonym can stand for, by the last name of their path, and what they are compared as.
+_PSEUDONYMS = {
+    "email": "email",
+    "phone": "phone",
+    "cellphone": "phone",
+    "document": "document",
+    "documents": "document",
+    "ticket_qr_code": "code",
+}
+#: Objects that are people.
+_PEOPLE = frozenset({"user", "buyer", "producer", "subscriber", "participant"})
+
+
 @dataclass(frozen=True)
 class Column:
     """
     One value of a row.
 
     :param path: dot path relative to a row; a list is passed through.
-    :param type: ``text``, ``integer``, ``decimal``, ``boolean``, ``moment`` (epoch milliseconds) or ``json``.
+    :param type: ``text``, ``integer``, ``decimal`` (an amount of money), ``ratio`` (any other number), ``boolean``,
+        ``moment`` (epoch milliseconds) or ``json``.
     :param personal: whether it is about a person.
     :param optional: whether a row may lack it.
+    :param first: of a list of objects, the values of the first one that are columns of their own.
     """
 
     path: str
     type: str = "text"
     personal: bool = False
     optional: bool = False
+    first: tuple[str, ...] = ()
+
+    @property
+    def pseudonym(self) -> str:
+        """What its value is compared as where it is replaced by a pseudonym; empty: it is not replaced, but dropped."""
+        return _PSEUDONYMS.get(self.path.rpartition(".")[2], "") if self.personal else ""
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it is the code that Hotmart gave a person."""
+        parent, _, name = self.path.rpartition(".")
+        return name == "ucode" and parent.rpartition(".")[2] in _PEOPLE
 
 
 @dataclass(frozen=True)
@@ -146,6 +173,7 @@ class Endpoint:
     :param refusable: statuses that Hotmart may refuse to know.
     :param status_key: under which a record says the status that was asked for.
     :param records_in: the list in a row whose elements become records of their own.
+    :param list_identity: dot paths, relative to such an element, that tell it from others of its row.
     :param sums: dot paths of numbers that are added up where one row comes in several parts.
     :param rows_key: where the rows are in an answer; ``"[]"``: the answer is an array; None: it is the one row.
     :param page_size: rows asked for per page; Hotmart clamps larger values silently. None: it does not take a size.
@@ -167,6 +195,7 @@ class Endpoint:
     refusable: tuple[str, ...] = ()
     status_key: str | None = None
     records_in: str | None = None
+    list_identity: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
     rows_key: str | None = "items"
     page_size: int | None = 500
@@ -184,6 +213,17 @@ class Endpoint:
     def stamps(self) -> tuple[Filter, ...]:
         """The filters whose values records say."""
         return tuple(one for one in self.filters if one.in_path or one.stamped)
+
+    @property
+    def record_key(self) -> list[str]:
+        """
+        Dot paths in a record whose values together tell one record from another.
+
+        People without a ``ucode`` in one sale are not told apart by it.
+        """
+        inside = [] if self.records_in is None else [f"{self.records_in}.{one}" for one in self.list_identity]
+        paths = [*(one.name for one in self.stamps if one.in_path or one.required), *self.identity, *inside]
+        return [path.removeprefix(f"{self.records_in}.") for path in dict.fromkeys(paths)]
 
     def filter(self, name: str) -> Filter:
         """Find a filter by its name."""
@@ -209,19 +249,20 @@ def columns(text: str, **flags: bool) -> Iterator[Column]:
     """
     for word in text.split():
         path, _, kind = word.rstrip("!?").partition(":")
-        marks = {"personal": "!" in word, "optional": "?" in word}
-        yield Column(path, kind or "text", **(marks | flags))
+        personal = flags.get("personal", "!" in word)
+        yield Column(path, kind or "text", personal, flags.get("optional", "?" in word))
 
 
 def _prefixed(prefix: str, made: Iterable[Column]) -> Iterator[Column]:
     for column in made:
-        yield Column(f"{prefix}{column.path}", column.type, column.personal, column.optional)
+        yield replace(column, path=f"{prefix}{column.path}")
 
 
 _ADDRESS = "city zip_code address complement neighborhood number"
 _USER = (
     *columns("ucode locale", optional=True),
-    *columns("name trade_name cellphone phone email documents:json", personal=True, optional=True),
+    *columns("name trade_name cellphone phone email", personal=True, optional=True),
+    Column("documents", "json", personal=True, optional=True, first=("type", "value")),
     *columns("address.country address.state", optional=True),
     *_prefixed("address.", columns(_ADDRESS, personal=True, optional=True)),
 )
@@ -303,7 +344,7 @@ PRODUCT_COUPONS = Endpoint(
     identity=("id",),
     columns=tuple(
         columns(
-            "id:integer coupon_code discount:decimal start_date:moment status active:boolean "
+            "id:integer coupon_code discount:ratio start_date:moment status active:boolean "
             "time_zone.id time_zone.name time_zone.offset time_zone.description"
         )
     ),
@@ -331,7 +372,7 @@ SALES = Endpoint(
             "purchase.tracking.source_sck? purchase.tracking.external_code? purchase.warranty_expire_date:moment? "
             "purchase.offer.code purchase.offer.payment_mode purchase.hotmart_fee.total:decimal "
             "purchase.hotmart_fee.fixed:decimal purchase.hotmart_fee.base:decimal "
-            "purchase.hotmart_fee.percentage:decimal purchase.hotmart_fee.currency_code"
+            "purchase.hotmart_fee.percentage:ratio purchase.hotmart_fee.currency_code"
         )
     ),
     filters=(
@@ -375,6 +416,7 @@ SALES_PARTICIPANTS = Endpoint(
     refusable=ALIASES,
     status_key="transaction_status",
     records_in="users",
+    list_identity=("role", "user.ucode"),
 )
 
 SALES_COMMISSIONS = Endpoint(
@@ -386,7 +428,7 @@ SALES_COMMISSIONS = Endpoint(
     identity=("transaction",),
     columns=tuple(
         columns(
-            "transaction product.id:integer product.name exchange_rate_currency_payout:decimal commissions.source "
+            "transaction product.id:integer product.name exchange_rate_currency_payout:ratio commissions.source "
             "commissions.commission.value:decimal commissions.commission.currency_code? "
             "commissions.commission.currency_value? commissions.user.ucode? commissions.user.name!? "
             "commissions.user.email!?"
@@ -400,6 +442,7 @@ SALES_COMMISSIONS = Endpoint(
     refusable=ALIASES,
     status_key="transaction_status",
     records_in="commissions",
+    list_identity=("source", "user.ucode"),
 )
 
 SALES_PRICE_DETAILS = Endpoint(
@@ -412,7 +455,7 @@ SALES_PRICE_DETAILS = Endpoint(
         columns(
             "transaction product.id:integer product.name base.value:decimal base.currency_code total.value:decimal "
             "total.currency_code vat.value:decimal vat.currency_code fee.value:decimal? fee.currency_code? "
-            "coupon.code? coupon.value:decimal? real_conversion_rate:decimal"
+            "coupon.code? coupon.value:ratio? real_conversion_rate:ratio"
         )
     ),
     filters=(_TRANSACTION, _TRANSACTION_STATUS, _PRODUCT_ID, _PAYMENT_TYPE),
@@ -534,7 +577,7 @@ SUBSCRIPTION_TRANSACTIONS = Endpoint(
             "purchase.payment.billet_expiration_date:moment? purchase.payment.billet_reprint_code? "
             "purchase.payment.billet_recovery_type? purchase.installment.installment_type "
             "purchase.installment.installment_number:integer purchase.price.currency purchase.price.value:decimal "
-            "purchase.price.total_value:decimal purchase.commission.conversion_rate:decimal "
+            "purchase.price.total_value:decimal purchase.commission.conversion_rate:ratio "
             "purchase.commission.currency purchase.commission.original_value:decimal "
             "purchase.commission.original_paid_value:decimal purchase.commission.producer_value:decimal "
             "purchase.commission.producer_paid_value:decimal subscriber.id:integer? subscriber.name!? "
@@ -613,7 +656,7 @@ CLUB_PAGES = Endpoint(
     columns=tuple(
         columns(
             "page_id name page_order:integer type published:boolean has_media:boolean total_comments:integer "
-            "rates_average:decimal rates:json dripping_configs:json"
+            "rates_average:ratio rates:json dripping_configs:json"
         )
     ),
     filters=(
@@ -641,7 +684,7 @@ CLUB_USERS = Endpoint(
         columns(
             "user_id name! email! role status type engagement plus_access locale class_id access_count:integer "
             "is_deletable:boolean purchase_date:moment? first_access_date:moment? last_access_date:moment? "
-            "progress.completed_percentage:decimal progress.total:integer progress.completed:integer"
+            "progress.completed_percentage:ratio progress.total:integer progress.completed:integer"
         )
     ),
     # Every Airflow task has an email of its own.

@@ -101,6 +101,12 @@ class HotmartResponseError(HotmartError):
     """An answer came that is not the promised JSON, or contradicts itself."""
 
 
+class HotmartColumnError(HotmartResponseError):
+    """An amount of money, or a part of the key, is nothing that its column can hold."""
+
+    permanent = True
+
+
 class HotmartNotJsonError(HotmartResponseError):
     """The body is empty, HTML, cut off, or any other thing that Hotmart's API does not write."""
 

@@ -360,6 +360,16 @@ def _booleans(value: Any, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def parse_boolean(value: Any, name: str) -> bool:
+    """
+    Read an argument that is true or false, or either as text.
+
+    :raises HotmartInvalidRequestError: naming the value.
+    """
+    [text] = _booleans(value if isinstance(value, (bool, str)) else str(value), name)
+    return text == "true"
+
+
 def _check_path_part(text: str, one: Filter) -> None:
     """Refuse what Hotmart would answer in its own ways, and what would lead to another path."""
     if one.kind == "uuid" and not _UUID.fullmatch(text):

@@ -99,6 +99,11 @@ class SalesListing(Listing):
         self._summary: list[dict[str, Any]] = []
 
     @property
+    def parts(self) -> Mapping[str, Endpoint]:
+        """What is joined with each sale, by the name that it has there."""
+        return {name: PARTS[name] for name in self._include}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What a manifest says of the listing: sales without counterpart by part, and the summary."""
         found: dict[str, Any] = {"missing": dict(self._missing)} if self._include else {}

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import HotmartClient, Session
-from airflow_provider_hotmart.api.endpoints import SALES
+from airflow_provider_hotmart.api.endpoints import SALES, Endpoint
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import CLOCK_DIFFERENCE, FIRST_SALE, Query, suggestion
 from airflow_provider_hotmart.api.lifecycle import ALIASES
@@ -64,6 +64,11 @@ class Listing:
         self.records = 0
 
     @property
+    def query(self) -> Query:
+        """What is asked for."""
+        return self._query
+
+    @property
     def calls(self) -> int:
         """Calls sent so far, repeated ones included."""
         return self._session.calls
@@ -74,6 +79,11 @@ class Listing:
         spans = [self._query.window, *(span for _, span in self._query.ranges)]
         window = next((span for span in spans if span is not None), None)
         return "" if window is None else f" of {window}"
+
+    @property
+    def parts(self) -> Mapping[str, Endpoint]:
+        """What is joined with each record, by the name that it has there."""
+        return {}
 
     @property
     def facts(self) -> dict[str, Any]:

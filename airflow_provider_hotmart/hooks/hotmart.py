@@ -43,9 +43,11 @@ from airflow_provider_hotmart.api.errors import (
     HotmartTransportError,
     HotmartUnknownHostError,
 )
-from airflow_provider_hotmart.api.filters import Query, build_query
+from airflow_provider_hotmart.api.filters import Query, build_query, parse_boolean
 from airflow_provider_hotmart.api.joining import SalesListing, parse_include, parse_reconcile
 from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.personal import KEEP, PSEUDONYMIZE, parse_personal_data, pseudonym
+from airflow_provider_hotmart.api.shape import Shape
 from airflow_provider_hotmart.get_provider_info import get_provider_info
 
 
@@ -150,6 +152,50 @@ class HotmartHook(BaseHook):
         :raises HotmartConfigError: when the connection is not usable as it is filled in.
         """
         return self._client
+
+    def pseudonym(self, kind: str, value: Any) -> str:
+        """
+        Tell under which pseudonym a value of somebody's stands in files that were written under pseudonyms.
+
+        :param kind: ``email``, ``phone``, ``document``, or ``code`` (a ``ucode``, where those were replaced).
+        :param value: in whatever way it is written.
+        :raises HotmartConfigError: when the connection has no key.
+        """
+        return pseudonym(self._pseudonym_key("a pseudonym"), kind, value)
+
+    def shape(
+        self,
+        query: Query,
+        parts: Mapping[str, Endpoint] | None = None,
+        *,
+        personal_data: Any = KEEP,
+        pseudonymize_ucode: Any = False,
+        is_flat: bool = False,
+    ) -> Shape:
+        """
+        Prepare what becomes of records on their way out.
+
+        :param query: that they are listed by.
+        :param parts: what is joined with each of them, by the name that it has there.
+        :param personal_data: what becomes of people's data: ``keep``, ``pseudonymize`` or ``drop``.
+        :param pseudonymize_ucode: whether Hotmart's codes of people are replaced as well.
+        :param is_flat: whether they are written as rows of columns.
+        :raises HotmartConfigError: when pseudonyms are asked for, and the connection has no key.
+        """
+        hides_ucode = parse_boolean(pseudonymize_ucode, "pseudonymize_ucode")
+        mode = parse_personal_data(personal_data, pseudonymize_ucode=hides_ucode)
+        key = self._pseudonym_key("personal_data='pseudonymize'") if mode == PSEUDONYMIZE else None
+        ucode_key = self._pseudonym_key("pseudonymize_ucode") if hides_ucode else None
+        return Shape(query, parts, hides=mode != KEEP, key=key, ucode_key=ucode_key, is_flat=is_flat)
+
+    def _pseudonym_key(self, need: str) -> str:
+        key = self._client.config.pseudonym_key
+        if key is None:
+            raise HotmartConfigError(
+                f"Check connection {self.hotmart_conn_id!r}: {need} needs a secret, and 'Pseudonym key' (pseudonym_key "
+                "in the extra) is empty: fill it in, and never change it, or the same people get other pseudonyms."
+            )
+        return key
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """

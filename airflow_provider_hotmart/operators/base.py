@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_hotmart.api.endpoints import Endpoint
     from airflow_provider_hotmart.api.filters import Query
     from airflow_provider_hotmart.api.listing import Listing
+    from airflow_provider_hotmart.api.shape import Shape
     from airflow_provider_hotmart.hooks.hotmart import HotmartHook
     from airflow_provider_hotmart.storage import RecordFile
 
@@ -28,11 +29,18 @@ class HotmartListOperator(BaseOperator):
     :param filters: of the endpoint, by the names of its row in the table (templated); others are left alone, so
         that an operator passes its ``locals()``.
     :param hotmart_conn_id: the connection of type ``hotmart`` (templated).
-    :param destination: URL of the file to write, any that ``ObjectStoragePath`` takes, ending in ``.jsonl`` or
-        ``.jsonl.gz`` (templated).
+    :param destination: URL of the file to write, any that ``ObjectStoragePath`` takes, ending in ``.jsonl``,
+        ``.jsonl.gz``, ``.csv``, ``.csv.gz`` or ``.parquet`` (templated).
     :param destination_conn_id: the connection of the object store (templated).
     :param max_xcom_records: without a destination, more records than this are an error (templated).
     :param timezone: of dates that name none; None: the connection's (templated).
+    :param personal_data: what becomes of people's data: ``keep``; ``pseudonymize``: e-mail addresses, phones and
+        documents are replaced by pseudonyms, and names and addresses but for country and state are dropped; ``drop``:
+        all of it is (templated).
+    :param pseudonymize_ucode: whether Hotmart's codes of people are replaced by pseudonyms as well (templated).
+    :param flat: whether JSON Lines have the columns of the other formats (templated).
+    :param escape_formulas: whether text in CSV that spreadsheets take for a formula gets an apostrophe before it
+        (templated).
     :raises AirflowFailException: where retrying cannot help: a wrong filter, credential or destination.
     :raises HotmartError: for everything else; the file that was there before is then untouched.
     """
@@ -44,12 +52,18 @@ class HotmartListOperator(BaseOperator):
         "destination_conn_id",
         "max_xcom_records",
         "timezone",
+        "personal_data",
+        "pseudonymize_ucode",
+        "flat",
+        "escape_formulas",
     )
     ui_color = "#ffe3d3"
     #: What on_kill ends.
     _listing: Listing | None = None
     _file: RecordFile | None = None
     _killed = False
+    #: Of the file that was written.
+    _manifest: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -60,6 +74,10 @@ class HotmartListOperator(BaseOperator):
         destination_conn_id: str | None = None,
         max_xcom_records: int = 1000,
         timezone: str | None = None,
+        personal_data: str = "keep",
+        pseudonymize_ucode: bool | str = False,
+        flat: bool | str = False,
+        escape_formulas: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,6 +89,10 @@ class HotmartListOperator(BaseOperator):
         self.destination_conn_id = destination_conn_id
         self.max_xcom_records = max_xcom_records
         self.timezone = timezone
+        self.personal_data = personal_data
+        self.pseudonymize_ucode = pseudonymize_ucode
+        self.flat = flat
+        self.escape_formulas = escape_formulas
         self._given = given(self)
 
     @cached_property
@@ -96,7 +118,7 @@ class HotmartListOperator(BaseOperator):
             listing = self._listing = self._make_listing(client, query)
             if self._killed:
                 listing.stop()
-            result = self._to_xcom(listing) if self.destination is None else self._to_file(context, query, listing)
+            result = self._to_xcom(listing) if self.destination is None else self._to_file(context, listing)
             if self._killed:
                 raise HotmartStoppedError("The task was stopped")
             return result
@@ -114,9 +136,13 @@ class HotmartListOperator(BaseOperator):
         return build_query(
             self.endpoint,
             now=client.clock.time(),
-            timezone=self.timezone or client.config.timezone,
+            timezone=self._zone(client),
             **{name: getattr(self, name) for name in self.endpoint.arguments},
         )
+
+    def _zone(self, client: HotmartClient) -> str:
+        """Name of the zone that dates without one are in."""
+        return self.timezone or client.config.timezone
 
     def _make_listing(self, client: HotmartClient, query: Query) -> Listing:
         from airflow_provider_hotmart.api.listing import Listing
@@ -124,12 +150,14 @@ class HotmartListOperator(BaseOperator):
         return Listing(client, query)
 
     def _to_xcom(self, listing: Listing) -> list[dict[str, Any]]:
-        from airflow_provider_hotmart.api.rows import objects
-
         limit = self._xcom_limit()
+        for name in ("flat", "escape_formulas"):
+            if self._is_set(name):
+                raise AirflowFailException(f"{name} is about a file: set destination as well, or leave it out")
+        shape = self._shape(listing)
         records: list[dict[str, Any]] = []
         for batch in listing:
-            records += objects(batch)
+            records += shape.objects(batch)
             if len(records) > limit:
                 raise AirflowFailException(
                     f"There are more than max_xcom_records={limit} records: set destination to write them to a file, "
@@ -149,52 +177,63 @@ class HotmartListOperator(BaseOperator):
             )
         return limit
 
-    def _to_file(self, context: Context, query: Query, listing: Listing) -> dict[str, Any]:
-        from airflow_provider_hotmart.api.rows import json_lines
+    def _is_set(self, name: str) -> bool:
+        from airflow_provider_hotmart.api.filters import parse_boolean
+
+        return parse_boolean(getattr(self, name), name)
+
+    def _shape(self, listing: Listing, *, is_flat: bool = False) -> Shape:
+        return self.hook.shape(
+            listing.query,
+            listing.parts,
+            personal_data=self.personal_data,
+            pseudonymize_ucode=self.pseudonymize_ucode,
+            is_flat=is_flat,
+        )
+
+    def _to_file(self, context: Context, listing: Listing) -> dict[str, Any]:
+        from airflow_provider_hotmart.operators.lineage import collect
         from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
+        from airflow_provider_hotmart.storage.manifest import describe, publish
 
-        file = self._file = RecordFile(self.destination, self.destination_conn_id)
+        client = self.hook.get_conn()
+        file = self._file = RecordFile(
+            self.destination,
+            self.destination_conn_id,
+            flat=self._is_set("flat"),
+            escape_formulas=self._is_set("escape_formulas"),
+        )
+        shape = self._shape(listing, is_flat=file.is_flat)
         if self._killed:
             file.stop()
         claim_destination(context.get("ti"), file)
-        with file.writing() as writer:
+        listed_from = client.clock.time()
+        with file.writing(shape.columns) as writer:
             for batch in listing:
-                writer.write(json_lines(batch), len(batch))
+                writer.write(shape.write(batch), len(batch))
+            listed_until = client.clock.time()
             claim_destination(context.get("ti"), file)
         written = writer.result
         facts = (written.records, listing.described, written.bytes, written.path, listing.calls)
         self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
-        self._collect_lineage(written.path)
-        return {
-            "path": written.path,
-            "records": written.records,
-            "bytes": written.bytes,
-            "sha256": written.sha256,
-            **self._asked(query),
-            **listing.facts,
-            "calls": listing.calls,
-        }
+        collect(self.hook, self._source, written.location.uri)
+        listed = (listed_from, listed_until)
+        manifest = describe(written, listing.query, shape.primary_key, self._zone(client), listed)
+        manifest |= {**listing.facts, "calls": listing.calls}
+        self._manifest = manifest
+        if not self._killed:
+            publish(self, context, manifest)
+        return manifest
 
-    def _asked(self, query: Query) -> dict[str, Any]:
-        """What was asked for, as far as it is nobody's personal data."""
-        asked: dict[str, Any] = {}
-        if self.endpoint.dates:
-            bounds = (None, None) if query.window is None else query.window.isoformat()
-            asked["start_date"], asked["end_date"] = bounds
-        for pair, span in query.ranges:
-            asked[pair.start[0]], asked[pair.end[0]] = span.isoformat()
-        for one in self.endpoint.filters:
-            if one.words is not None and one.several and one.sent_as:
-                values = query.all_statuses if one.name == self.endpoint.status else query.values(one)
-                asked[one.name] = list(values) or None
-        return asked
-
-    def _collect_lineage(self, path: str) -> None:
-        """Tell Airflow's lineage collector, where there is one, what came from where."""
-        from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
-
+    @property
+    def _source(self) -> str:
+        """URL of the endpoint, for lineage."""
         host = self.hook.get_conn().config.base_url.partition("://")[2]
-        collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow does not say
-        collector.add_input_asset(context=self.hook, uri=f"hotmart://{host}{self.endpoint.path}")
-        collector.add_output_asset(context=self.hook, uri=path if "://" in path else f"file://{path}")
+        return f"hotmart://{host}{self.endpoint.path}"
+
+    def get_openlineage_facets_on_complete(self, _: Any) -> Any:
+        """Tell OpenLineage what was read and written; called where its provider is installed."""
+        from airflow_provider_hotmart.operators.lineage import openlineage
+
+        return openlineage(self.endpoint, self._source, self._manifest)

@@ -16,7 +16,7 @@ class HotmartListClubModulesOperator(HotmartListOperator):
     A record is one module, with the ``subdomain``.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/, "Members area", "Modules".
 
@@ -48,7 +48,7 @@ class HotmartListClubPagesOperator(HotmartListOperator):
     A record is one page, with the ``module_id``, and the ``subdomain`` where that is given. Each module takes a call.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/, "Members area", "Pages".
 
@@ -84,7 +84,7 @@ class HotmartListClubUsersOperator(HotmartListOperator):
     joins the two.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
 
@@ -119,7 +119,7 @@ class HotmartListClubLessonsOperator(HotmartListOperator):
     A record is one lesson of one user, with the ``subdomain`` and the ``user_id``. Each user takes a call.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/, "Members area", "Progress of a student".
 

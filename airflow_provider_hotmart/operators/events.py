@@ -16,7 +16,7 @@ class HotmartGetEventOperator(HotmartListOperator):
     A record is one event, with the ``event_id``.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/, "Tickets for events", "Event".
 
@@ -45,7 +45,7 @@ class HotmartListEventTicketsOperator(HotmartListOperator):
     A record is one ticket, with the ``event_id``. Values that are not known may be null.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "ticket_status", "calls"}``.
+    its manifest.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
 

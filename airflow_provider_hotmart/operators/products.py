@@ -14,7 +14,7 @@ class HotmartListProductsOperator(HotmartListOperator):
     List the account's products.
 
     Without a ``destination`` the products are the task's XCom; with one they are written to that file, and the
-    XCom is its manifest: ``{"path", "records", "bytes", "sha256", "status", "format", "calls"}``.
+    XCom is its manifest.
 
     Source: https://developers.hotmart.com/docs/en/v1/product/product-list/.
 
@@ -49,7 +49,7 @@ class HotmartListProductOffersOperator(HotmartListOperator):
     A record is one offer, with the ``product_ucode``. Each product takes a call.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/en/v1/product/product-offers/.
 
@@ -78,7 +78,7 @@ class HotmartListProductPlansOperator(HotmartListOperator):
     A record is one plan, with the ``product_ucode``. Each product takes a call; one without plans has no records.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/en/v1/product/product-plans/.
 
@@ -108,7 +108,7 @@ class HotmartListProductCouponsOperator(HotmartListOperator):
     A record is one coupon, with the ``product_id``. Each product takes a call.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/, "Products", "Coupons".
 

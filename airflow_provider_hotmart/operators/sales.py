@@ -29,8 +29,7 @@ class HotmartListSalesOperator(HotmartListOperator):
     status, never missed.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "start_date", "end_date", "transaction_status",
-    "payment_type", "calls"}``, and with ``include`` also ``"missing"``, the number of sales without counterpart by
+    its manifest, and with ``include`` also ``"missing"``, the number of sales without counterpart by
     part; with ``reconcile`` also ``"summary"``.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
@@ -104,8 +103,7 @@ class HotmartListSalesParticipantsOperator(HotmartListOperator):
     List the people in the account's sales: buyers, producers, co-producers, affiliates.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the
-    XCom is its manifest: ``{"path", "records", "bytes", "sha256", "start_date", "end_date",
-    "transaction_status", "calls"}``. A record is one person in one sale:
+    XCom is its manifest. A record is one person in one sale:
     ``{"transaction", "transaction_status", "product": {…}, "role", "user": {…}}``.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
@@ -163,7 +161,7 @@ class HotmartListSalesCommissionsOperator(HotmartListOperator):
     ``currency_code`` or ``currency_value``, as Hotmart says it.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "start_date", "end_date", "transaction_status", "calls"}``.
+    its manifest.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
 
@@ -207,8 +205,7 @@ class HotmartListSalesPriceDetailsOperator(HotmartListOperator):
     sales of that status are found in the history of sales, and asked for one by one.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "start_date", "end_date", "transaction_status",
-    "payment_type", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/en/v1/sales/sales-price-details/.
 
@@ -252,8 +249,7 @@ class HotmartListSalesSummaryOperator(HotmartListOperator):
     Hotmart counts APPROVED and COMPLETE in one answer.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "start_date", "end_date", "transaction_status",
-    "payment_type", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/en/v1/sales/sales-summary/.
 

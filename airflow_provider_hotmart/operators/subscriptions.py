@@ -25,8 +25,7 @@ class HotmartListSubscriptionsOperator(HotmartListOperator):
     seconds.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "accession_start_date", "accession_end_date", …, "status",
-    "calls"}``.
+    its manifest.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
 
@@ -86,7 +85,7 @@ class HotmartListSubscriptionSummariesOperator(HotmartListOperator):
     accession, or with ``subscriber_code`` any.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "accession_start_date", "accession_end_date", "calls"}``.
+    its manifest.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
 
@@ -126,8 +125,7 @@ class HotmartListSubscriptionTransactionsOperator(HotmartListOperator):
     is listed, because a charge may move from one to another meanwhile.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "start_date", "end_date", "billing_type",
-    "subscription_status", "recurrency_status", "purchase_status", …, "calls"}``.
+    its manifest.
 
     Records are personal data, protected by the Brazilian LGPD: choose a destination that you may keep them in.
 
@@ -186,7 +184,7 @@ class HotmartListSubscriberPurchasesOperator(HotmartListOperator):
     A record is one attempt at a charge, with the ``subscriber_code``. Each subscriber takes a call.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
-    its manifest: ``{"path", "records", "bytes", "sha256", "calls"}``.
+    its manifest.
 
     Source: https://developers.hotmart.com/docs/, "Subscriptions", "Purchases of a subscriber".
 

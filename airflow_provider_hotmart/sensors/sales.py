@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,7 +47,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
 
     XCom: ``{"new", "transactions", "since", "until", "transaction_status"}``: how many are new, the codes of their
     sales (at most 1,000), where the look went from and to, the statuses watched. With a ``destination``, the file of
-    their records adds ``"path"``, ``"records"``, ``"bytes"``, ``"sha256"``.
+    their records adds its manifest, as an operator's.
 
     A failure that may pass is logged, and the next look tries again, until the ``timeout``; others fail the task.
 
@@ -71,8 +71,16 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         (templated); None: nowhere, everybody in the window is new.
     :param ledger_conn_id: the connection of the ledger's object store (templated).
     :param min_new: how many have to be new at least.
-    :param destination: URL of a file for the records of who is new, ending in ``.jsonl`` or ``.jsonl.gz`` (templated).
+    :param destination: URL of a file for the records of who is new, ending in ``.jsonl``, ``.jsonl.gz``, ``.csv``,
+        ``.csv.gz`` or ``.parquet`` (templated).
     :param destination_conn_id: the connection of the destination's object store (templated).
+    :param personal_data: what becomes of people's data: ``keep``; ``pseudonymize``: e-mail addresses, phones and
+        documents are replaced by pseudonyms, and names and addresses but for country and state are dropped; ``drop``:
+        all of it is (templated).
+    :param pseudonymize_ucode: whether Hotmart's codes of people are replaced by pseudonyms as well (templated).
+    :param flat: whether JSON Lines have the columns of the other formats (templated).
+    :param escape_formulas: whether text in CSV that spreadsheets take for a formula gets an apostrophe before it
+        (templated).
     :param hotmart_conn_id: the connection of type ``hotmart`` (templated).
     :param deferrable: wait in the triggerer, without taking up a worker.
     """
@@ -86,6 +94,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         "ledger_conn_id",
         "destination",
         "destination_conn_id",
+        "personal_data",
+        "pseudonymize_ucode",
+        "flat",
+        "escape_formulas",
         "hotmart_conn_id",
     )
     ui_color = "#ffe3d3"
@@ -118,6 +130,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         min_new: Any = 1,
         destination: str | ObjectStoragePath | None = None,
         destination_conn_id: str | None = None,
+        personal_data: str = "keep",
+        pseudonymize_ucode: bool | str = False,
+        flat: bool | str = False,
+        escape_formulas: bool | str = False,
         hotmart_conn_id: str = "hotmart_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -135,6 +151,10 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         self.min_new = min_new
         self.destination = destination
         self.destination_conn_id = destination_conn_id
+        self.personal_data = personal_data
+        self.pseudonymize_ucode = pseudonymize_ucode
+        self.flat = flat
+        self.escape_formulas = escape_formulas
         self.hotmart_conn_id = hotmart_conn_id
         self.deferrable = deferrable
         self._given = given(self)
@@ -239,9 +259,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     def _look(self, context: Context) -> Look:
         """Look once; when enough are new, write them out, and remember them."""
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-        from airflow_provider_hotmart.api.rows import json_lines
-        from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
+        from airflow_provider_hotmart.storage.manifest import describe
         from airflow_provider_hotmart.watching.outcomes import outcomes
         from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, plain, warn_of_cost
 
@@ -250,7 +269,13 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         ti, watch, client = context["ti"], self.watch, self.hook.get_conn()
         selection = watch.selection(self.select)
         ledger = self._open_ledger(ti)
-        file = None if self.destination is None else RecordFile(self.destination, self.destination_conn_id)
+        file = self._open_file()
+        shape = self.hook.shape(
+            selection.query,
+            personal_data=self.personal_data,
+            pseudonymize_ucode=self.pseudonymize_ucode,
+            is_flat=file is not None and file.is_flat,
+        )
         if file is not None:
             claim_destination(ti, file)
         now = client.clock.time()
@@ -264,16 +289,17 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             self.on_kill()
         look, new, seen = Look(window.start), [], []
         transactions: dict[str, None] = {}
+        listed_from = client.clock.time()
         with ExitStack() as until_recorded:
-            with suppress(_TooFewError), nullcontext() if file is None else file.writing() as writer:
-                for digest, record in watch.participants(listing):
+            with suppress(_TooFewError), nullcontext() if file is None else file.writing(shape.columns) as writer:
+                for digest, record, place in watch.participants(listing):
                     seen.append(digest)
                     if digest in memory.known:
                         continue
                     new.append(digest)
                     transactions[plain(record, "transaction")] = None
                     if writer is not None:
-                        writer.write(json_lines([selection.of(record)]), 1)
+                        writer.write(shape.write([selection.of(record)], [place]), 1)
                 if len(new) < self.min_new:
                     raise _TooFewError
                 # Before anything is published: what nobody can record must not be seen.
@@ -281,6 +307,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 if file is not None:
                     selection.check()
                     claim_destination(ti, file)
+            listed_until = client.clock.time()
             self.log.info("%d new of %d in %s", len(new), len(seen), window)
             warn_of_cost(watch, listing.calls, self.poke_interval, client.budget.limit)
             look.seen = digest_of_all(seen)
@@ -296,15 +323,39 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
                 "since": start,
                 "until": end,
                 "transaction_status": watch.statuses,
-                **({} if writer is None else asdict(writer.result)),
             }
+            if writer is not None:
+                listed = (listed_from, listed_until)
+                facts = describe(writer.result, listing.query, shape.primary_key, client.config.timezone, listed)
+                look.value |= {**facts, "calls": listing.calls}
             self._check_running()
-            if self.do_xcom_push:
-                # Before the ledger: a crash between the two must repeat, not lose.
-                ti.xcom_push(key="return_value", value=look.value)
+            # Before the ledger: a crash between the two must repeat, not lose.
+            self._tell(context, look.value)
             reservation.record(new, begun)
         self._check_running()
         return look
+
+    def _open_file(self) -> RecordFile | None:
+        from airflow_provider_hotmart.api.filters import parse_boolean
+        from airflow_provider_hotmart.storage import RecordFile
+
+        flags = {name: parse_boolean(getattr(self, name), name) for name in ("flat", "escape_formulas")}
+        if self.destination is None:
+            if any(flags.values()):
+                raise AirflowFailException(
+                    "flat and escape_formulas are about a file: set destination, or leave them out"
+                )
+            return None
+        return RecordFile(self.destination, self.destination_conn_id, **flags)
+
+    def _tell(self, context: Context, value: dict[str, Any]) -> None:
+        """Let others know what was found."""
+        from airflow_provider_hotmart.storage.manifest import publish
+
+        if self.destination is not None:
+            publish(self, context, value)
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key="return_value", value=value)
 
     def _open_ledger(self, ti: Any) -> Ledger:
         from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
-from typing import IO, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib.util import find_spec
+from typing import IO, Any, Protocol, cast
 
+from airflow_provider_hotmart.api.flat import FlatColumn, Row, encoded, iso_moment
 from airflow_provider_hotmart.storage.errors import StorageError
 
 #: Sales compress to a tenth of their size. The highest level takes more than twice the time for 5% less.
 GZIP_LEVEL = 6
+#: What spreadsheets take for the beginning of a formula.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Encoder(Protocol):
-    """Turns JSON Lines into the bytes of a file."""
+    """Turns records into the bytes of a file."""
 
-    def write(self, lines: bytes) -> None:
+    def write(self, records: Any) -> None:
         """
         Add records.
 
-        :param lines: JSON Lines, each ended by a line break.
+        :param records: JSON Lines, each ended by a line break; of a format with columns, rows.
         """
 
     def finish(self) -> None:
-        """Write what is still held back."""
+        """Write what is still held back. May be called again, which does nothing."""
 
 
 class JsonLines:
@@ -36,51 +42,192 @@ class JsonLines:
     def __init__(self, sink: IO[bytes]) -> None:
         self._sink = sink
 
-    def write(self, lines: bytes) -> None:
+    def write(self, records: bytes) -> None:
         """Add records."""
-        self._sink.write(lines)
+        self._sink.write(records)
 
     def finish(self) -> None:
         """Do nothing: nothing is held back."""
 
 
-class GzipJsonLines:
+class FlatJsonLines:
     """
-    JSON Lines, compressed. The same lines always give the same bytes.
+    Rows as JSON Lines: objects without objects in them.
 
     :param sink: takes the bytes.
+    :param columns: of a row.
     """
 
-    def __init__(self, sink: IO[bytes]) -> None:
-        self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
+    def __init__(self, sink: IO[bytes], columns: Sequence[FlatColumn]) -> None:
+        self._sink = sink
+        self._names = [column.name for column in columns]
+        self._moments = [place for place, column in enumerate(columns) if column.type == "timestamp"]
 
-    def write(self, lines: bytes) -> None:
+    def write(self, records: Sequence[Row]) -> None:
         """Add records."""
-        self._gzip.write(lines)
+        lines = []
+        for row in records:
+            values = dict(zip(self._names, row, strict=True))
+            for place in self._moments:
+                if row[place] is not None:
+                    values[self._names[place]] = iso_moment(row[place])
+            lines.append(encoded(values))
+        self._sink.write(b"".join(line + b"\n" for line in lines))
+
+    def finish(self) -> None:
+        """Do nothing: nothing is held back."""
+
+
+class Csv:
+    """
+    CSV as RFC 4180 has it, but for its line breaks, which are those of Unix. UTF-8, with a header.
+
+    Every text has quotation marks, so that one without any character is not null, which has nothing at all.
+
+    :param sink: takes the bytes.
+    :param columns: of a row.
+    :param escape_formulas: whether text that spreadsheets would take for a formula gets an apostrophe before it.
+    """
+
+    def __init__(self, sink: IO[bytes], columns: Sequence[FlatColumn], *, escape_formulas: bool = False) -> None:
+        self._sink = sink
+        self._header = ",".join(column.name for column in columns).encode() + b"\n"
+        text = _guarded if escape_formulas else _quoted
+        by_type: dict[str, Callable[[Any], str]] = {
+            "string": text,
+            "json": text,
+            "integer": str,
+            "decimal": _plain,
+            "boolean": lambda value: "true" if value else "false",
+            "timestamp": iso_moment,
+        }
+        self._writers = [by_type[column.type] for column in columns]
+
+    def write(self, records: Sequence[Row]) -> None:
+        """Add records."""
+        self._begin()
+        writers = self._writers
+        lines = [
+            ",".join(["" if value is None else write(value) for write, value in zip(writers, row, strict=True)])
+            for row in records
+        ]
+        # Half of a surrogate pair has no UTF-8, and is written as its escape.
+        self._sink.write(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace") if lines else b"")
+
+    def finish(self) -> None:
+        """Write the header, if there was no record."""
+        self._begin()
+
+    def _begin(self) -> None:
+        header, self._header = self._header, b""
+        if header:
+            self._sink.write(header)
+
+
+class Gzip:
+    """
+    Another format, compressed. The same records always give the same bytes.
+
+    :param sink: takes the bytes.
+    :param make: makes the encoder of the other format.
+    """
+
+    def __init__(self, sink: IO[bytes], make: Callable[[IO[bytes]], Encoder]) -> None:
+        self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
+        self._inside = make(cast("IO[bytes]", self._gzip))
+
+    def write(self, records: Any) -> None:
+        """Add records."""
+        self._inside.write(records)
 
     def finish(self) -> None:
         """Write what the compression holds back."""
-        self._gzip.close()
+        if not self._gzip.closed:
+            self._inside.finish()
+            self._gzip.close()
 
 
-#: Encoders by suffix.
-FORMATS: dict[str, Callable[[IO[bytes]], Encoder]] = {
-    ".jsonl": JsonLines,
-    ".jsonl.gz": GzipJsonLines,
-    ".ndjson": JsonLines,
-    ".ndjson.gz": GzipJsonLines,
+@dataclass(frozen=True)
+class Format:
+    """
+    What a file of records looks like.
+
+    :param name: as a manifest says it.
+    :param compression: of the whole file; None: none.
+    :param is_flat: whether it holds rows of columns.
+    :param escape_formulas: see :class:`Csv`.
+    """
+
+    name: str
+    compression: str | None = None
+    is_flat: bool = True
+    escape_formulas: bool = field(default=False)
+
+    def encoder(self, sink: IO[bytes], columns: Sequence[FlatColumn] | None) -> Encoder:
+        """
+        Make what encodes a file.
+
+        :param sink: takes the bytes.
+        :param columns: of a row; None: records are JSON Lines.
+        """
+        if self.compression is None:
+            return self._plain_encoder(sink, columns or ())
+        return Gzip(sink, lambda inside: self._plain_encoder(inside, columns or ()))
+
+    def _plain_encoder(self, sink: IO[bytes], columns: Sequence[FlatColumn]) -> Encoder:
+        if self.name == "csv":
+            return Csv(sink, columns, escape_formulas=self.escape_formulas)
+        if self.name == "parquet":
+            # Only here: pyarrow is an extra, and takes a while to load.
+            from airflow_provider_hotmart.storage.parquet import Parquet
+
+            return Parquet(sink, columns)
+        return FlatJsonLines(sink, columns) if self.is_flat else JsonLines(sink)
+
+
+#: Formats by suffix: name and compression.
+FORMATS = {
+    ".jsonl": ("jsonl", None),
+    ".jsonl.gz": ("jsonl", "gzip"),
+    ".ndjson": ("jsonl", None),
+    ".ndjson.gz": ("jsonl", "gzip"),
+    ".csv": ("csv", None),
+    ".csv.gz": ("csv", "gzip"),
+    ".parquet": ("parquet", None),
 }
 
 
-def find_format(path: str) -> Callable[[IO[bytes]], Encoder]:
+def find_format(path: str, *, flat: bool = False, escape_formulas: bool = False) -> Format:
     """
-    Return what encodes a file.
+    Return the format of a file.
 
     :param path: path or URL of the file.
-    :raises StorageError: when its suffix is unknown, naming those that are known.
+    :param flat: whether JSON Lines have columns too.
+    :param escape_formulas: see :class:`Csv`.
+    :raises StorageError: when its suffix is unknown, naming those that are known, or does not go with the rest.
     """
     name = path.rpartition("/")[2].lower()
-    for suffix, encoder in FORMATS.items():
-        if name.endswith(suffix) and len(name) > len(suffix):
-            return encoder
-    raise StorageError(f"destination {path!r} has no suffix of a known format: end it in {', '.join(FORMATS)}")
+    suffix = next((one for one in FORMATS if name.endswith(one) and len(name) > len(one)), None)
+    if suffix is None:
+        raise StorageError(f"destination {path!r} has no suffix of a known format: end it in {', '.join(FORMATS)}")
+    kind, compression = FORMATS[suffix]
+    if escape_formulas and kind != "csv":
+        raise StorageError(f"escape_formulas is for spreadsheets, and destination {path!r} is none: end it in .csv")
+    if kind == "parquet" and find_spec("pyarrow") is None:
+        raise StorageError(f"destination {path!r} needs pyarrow: install airflow-provider-hotmart[parquet]")
+    return Format(kind, compression, flat or kind != "jsonl", escape_formulas)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text.replace(_QUOTE, _TWO_QUOTES)}"' if _QUOTE in text else f'"{text}"'
+
+
+def _guarded(text: str) -> str:
+    return _quoted(f"'{text}" if text.startswith(FORMULAS) else text)
+
+
+def _plain(number: Decimal) -> str:
+    return format(number, "f")
+
+
+_QUOTE, _TWO_QUOTES = '"', '""'

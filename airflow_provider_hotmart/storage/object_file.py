@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_hotmart.storage.errors import StorageError, storage_error
 from airflow_provider_hotmart.storage.local import LocalFile
-from airflow_provider_hotmart.storage.paths import checked_path, local_path
+from airflow_provider_hotmart.storage.paths import Location, checked_path, local_path
 from airflow_provider_hotmart.storage.remote import RemoteFile
 from airflow_provider_hotmart.storage.store import LockedError, StoppedError, Store
 
@@ -32,6 +32,7 @@ class ObjectFile:
 
     def __init__(self, path: Any, conn_id: str | None = None, *, argument: str = "destination") -> None:
         self.path = checked_path(path, argument)
+        self.location = Location.of(self.path, conn_id or getattr(path, "conn_id", None))
         self._argument = argument
         self._stopped = False
         with self._translated_errors():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,6 +19,43 @@ _WINDOWS = re.compile(r"([A-Za-z]):[\\/](.*)")
 _HOME = re.compile(r"\$(HOME\b|\{HOME\})")
 #: ``None`` as a word: what a template gives whose value is missing.
 _NONE = re.compile(r"(?<![A-Za-z0-9])None(?![A-Za-z0-9])")
+
+
+#: Schemes that only Python's file systems know, and what everybody calls them.
+_USUAL = {"s3a": "s3", "gcs": "gs"}
+
+
+@dataclass(frozen=True)
+class Location:
+    """
+    Where a file is, as other tools take it.
+
+    :param uri: URL without an Airflow connection in it; of a local file its absolute path.
+    :param bucket: or container; None: the file is local.
+    :param key: of the object in it; None: the file is local.
+    :param conn_id: Airflow connection of the store; None: the store's default.
+    """
+
+    uri: str
+    bucket: str | None = None
+    key: str | None = None
+    conn_id: str | None = None
+
+    @classmethod
+    def of(cls, path: str, conn_id: str | None = None) -> Location:
+        """
+        Take a path apart.
+
+        :param path: as :func:`checked_path` returns it.
+        :param conn_id: Airflow connection of the store, where the path does not name it.
+        """
+        local = local_path(path)
+        if local is not None:
+            return cls(local)
+        scheme, _, rest = path.partition("://")
+        place, _, key = rest.partition("/")
+        user, _, bucket = place.rpartition("@")
+        return cls(f"{_USUAL.get(scheme, scheme)}://{bucket}/{key}", bucket, key, conn_id or user or None)
 
 
 def checked_path(value: Any, argument: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
+from airflow_provider_hotmart.api.flat import FlatColumn, Row
 from airflow_provider_hotmart.storage.errors import storage_error
-from airflow_provider_hotmart.storage.formats import Encoder, find_format
+from airflow_provider_hotmart.storage.formats import Format, find_format
 from airflow_provider_hotmart.storage.object_file import ObjectFile
-from airflow_provider_hotmart.storage.paths import checked_path
+from airflow_provider_hotmart.storage.paths import Location, checked_path
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,19 @@ class WrittenFile:
     """
     What was written.
 
-    :param path: where.
-    :param records: lines in it.
+    :param path: where, as it was named.
+    :param location: the same as other tools take it.
+    :param format: of the file.
+    :param columns: of its rows; None: it has none.
+    :param records: in it.
     :param bytes: size of the file as stored.
     :param sha256: of the file as stored, in hex.
     """
 
     path: str
+    location: Location
+    format: Format
+    columns: Sequence[FlatColumn] | None
     records: int
     bytes: int
     sha256: str
@@ -39,11 +46,16 @@ class RecordFile:
 
     :param destination: URL or absolute path of the file, or an ``ObjectStoragePath``; its suffix says the format.
     :param conn_id: Airflow connection of the store.
+    :param flat: whether JSON Lines have columns too, as other formats do.
+    :param escape_formulas: whether CSV is for spreadsheets, which must not take text for formulas.
     :raises StorageError: naming the destination, the rule and the remedy.
     """
 
-    def __init__(self, destination: Any, conn_id: str | None = None) -> None:
-        self._encoder = find_format(checked_path(destination, "destination"))
+    def __init__(
+        self, destination: Any, conn_id: str | None = None, *, flat: bool = False, escape_formulas: bool = False
+    ) -> None:
+        path = checked_path(destination, "destination")
+        self._format = find_format(path, flat=flat, escape_formulas=escape_formulas)
         self._file = ObjectFile(destination, conn_id)
         self._file.check()
 
@@ -51,6 +63,11 @@ class RecordFile:
     def path(self) -> str:
         """The file as it was named."""
         return self._file.path
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it holds rows of columns."""
+        return self._format.is_flat
 
     @property
     def identity(self) -> str:
@@ -66,14 +83,15 @@ class RecordFile:
         self._file.stop()
 
     @contextmanager
-    def writing(self) -> Iterator[Writer]:
+    def writing(self, columns: Sequence[FlatColumn] | None = None) -> Iterator[Writer]:
         """
         Write the file: it appears, complete, when the block ends, and not at all when the block fails.
 
+        :param columns: of its rows; None: it takes JSON Lines.
         :raises StorageError: when the store refuses it, or the task was stopped.
         """
         with self._file.replacing() as raw:
-            writer = Writer(self._file, raw, self._encoder)
+            writer = Writer(self._file, raw, self._format, columns)
             try:
                 yield writer
                 writer.finish()
@@ -83,30 +101,33 @@ class RecordFile:
 
 class Writer:
     """
-    Takes the lines of a file.
+    Takes the records of a file.
 
     :param file: the file.
     :param raw: where the bytes go.
-    :param encoder: makes bytes of lines.
+    :param format: of the file.
+    :param columns: of its rows; None: it takes JSON Lines.
     """
 
-    def __init__(self, file: ObjectFile, raw: IO[bytes], encoder: Callable[[IO[bytes]], Encoder]) -> None:
+    def __init__(self, file: ObjectFile, raw: IO[bytes], format: Format, columns: Sequence[FlatColumn] | None) -> None:
         self._file = file
         self._sink = _Measured(raw)
-        self._encoder = encoder(cast("IO[bytes]", self._sink))
+        self._format = format
+        self._encoder = format.encoder(cast("IO[bytes]", self._sink), columns)
+        self._columns = columns
         self._records = 0
 
-    def write(self, lines: bytes, records: int) -> None:
+    def write(self, content: bytes | Sequence[Row], records: int) -> None:
         """
-        Add lines.
+        Add records.
 
-        :param lines: JSON Lines, each ended by a line break.
+        :param content: JSON Lines, each ended by a line break, or rows.
         :param records: how many they are.
         :raises StorageError: when they cannot be written, or the task was stopped.
         """
         self._file.check_stopped()
         with self._translated_errors():
-            self._encoder.write(lines)
+            self._encoder.write(content)
         self._records += records
 
     def stop(self) -> None:
@@ -131,7 +152,15 @@ class Writer:
     @property
     def result(self) -> WrittenFile:
         """What was written, once the file is complete."""
-        return WrittenFile(self._file.path, self._records, self._sink.size, self._sink.digest.hexdigest())
+        return WrittenFile(
+            self._file.path,
+            self._file.location,
+            self._format,
+            self._columns,
+            self._records,
+            self._sink.size,
+            self._sink.digest.hexdigest(),
+        )
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:

@@ -39,7 +39,7 @@ class Snapshot:
         :param listing: of that.
         """
         people = {}
-        for digest, record in watch.participants(listing):
+        for digest, record, _ in watch.participants(listing):
             product = plain(record, "product")
             product_id = product.get("id") if isinstance(product, dict) else None
             sale = (plain(record, "transaction"), product_id, plain(record, "transaction_status"))

@@ -21,6 +21,7 @@ from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filters import ALL, Query, build_query, parse_filter
+from airflow_provider_hotmart.api.flat import places_of
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.rows import Record, RecordReader, decode, json_lines
 from airflow_provider_hotmart.api.windows import Window, iso
@@ -43,10 +44,12 @@ class Participant(NamedTuple):
 
     :param digest: eight bytes that identify the person in this sale, and its state, within the watch.
     :param record: as a listing gives it.
+    :param place: which one of their role in the sale they are.
     """
 
     digest: int
     record: dict[str, Any]
+    place: int | None
 
 
 @dataclass(frozen=True)
@@ -147,10 +150,10 @@ class Watch:
         scope = self.scope
         seen: set[int] = set()
         for answer in cast("Iterable[list[dict[str, Any]]]", listing):
-            for digest, record in zip(self.digests(answer, scope), answer, strict=True):
+            for digest, record, place in zip(self.digests(answer, scope), answer, places_of(answer), strict=True):
                 if digest not in seen:
                     seen.add(digest)
-                    yield Participant(digest, record)
+                    yield Participant(digest, record, place)
 
     def digests(self, records: Iterable[Mapping[str, Any]], scope: bytes) -> Iterator[int]:
         """
@@ -204,6 +207,7 @@ class Selection:
     """
 
     def __init__(self, query: Query) -> None:
+        self.query = query
         self._is_everything = not query.select
         self._reader = RecordReader(query)
 

@@ -12,10 +12,12 @@ import textwrap
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import psutil
+import requests
 import sqlalchemy
 
 from tests.airflow.history import free_port, postgres, postgres_is_installed
@@ -26,6 +28,8 @@ _T = TypeVar("_T")
 PATIENCE = 120
 PROCESSES = ("api-server", "scheduler", "dag-processor", "triggerer")
 
+#: The connection of the store below.
+SHELF = "shelf"
 #: Stands for S3: a store of files whose place an Airflow connection tells, looked up just as Amazon's provider does.
 STORE = """
 from airflow.providers.common.compat.sdk import BaseHook
@@ -70,7 +74,7 @@ class Components:
 
     :param home: a folder for all they write.
     :param dags: content by name of the DAG file.
-    :param connections: fields by connection id, kept in the database.
+    :param connections: fields by connection id, kept in the database; one named ``shelf`` brings its store along.
     """
 
     def __init__(self, home: Path, dags: Mapping[str, str], connections: Mapping[str, Mapping[str, Any]]) -> None:
@@ -83,7 +87,7 @@ class Components:
     def __enter__(self) -> Self:
         with self._closing:
             url = f"sqlite:///{self.home / 'airflow.db'}"
-            if postgres_is_installed():
+            if postgres_is_installed() and find_spec("psycopg2") is not None:
                 url = self._closing.enter_context(postgres())
             self._engine = sqlalchemy.create_engine(url)
             self._closing.callback(self._engine.dispose)
@@ -105,7 +109,8 @@ class Components:
         for name, content in self._dags.items():
             (folder / name).write_text(textwrap.dedent(content), encoding="utf-8")
         packages = self.home / "packages"
-        install_store(packages)
+        if SHELF in self._connections:
+            install_store(packages)
         self._port = port = free_port()
         self._variables = {
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
@@ -120,6 +125,7 @@ class Components:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__FERNET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
             "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -205,6 +211,15 @@ class Components:
             time.sleep(0.2)
         ends = {name: self.log(name).read_text(encoding="utf-8", errors="replace")[-1500:] for name in self._running}
         raise AssertionError("it did not come to pass\n" + "\n".join(f"== {name}\n{end}" for name, end in ends.items()))
+
+    def call(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
+        """Call the public API as an administrator; what is asked for has to be done."""
+        url = f"http://127.0.0.1:{self._port}"
+        token = requests.get(f"{url}/auth/token", timeout=PATIENCE).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        response = requests.request(method, f"{url}/api/v2/{path}", json=content, headers=headers, timeout=PATIENCE)
+        assert response.ok, response.text
+        return response.json()
 
     def state(self, dag_id: str) -> str | None:
         """State of the only task of a DAG's only run."""

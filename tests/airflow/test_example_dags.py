@@ -221,6 +221,7 @@ def test_the_example_of_subscriptions_has_all_of_them_and_the_last_charges(
     airflow: ThrowawayAirflow, tmp_path: Path
 ) -> None:
     example = "hotmart_subscriptions"
+    # On the schedule: there Airflow 2 and 3 agree on the data interval of a run by hand.
     scheduled = datetime.combine(NOW.date(), datetime.min.time(), UTC) - timedelta(hours=15)
     with small_hotmart(sales=400, clock=Clock(frozen=NOW)) as hotmart:
         run = airflow.run(
@@ -231,9 +232,7 @@ def test_the_example_of_subscriptions_has_all_of_them_and_the_last_charges(
         )
         check_parsed(run, example)
         assert as_texts(written(tmp_path, "subscriptions")) == as_texts(hotmart.truth_rows("subscriptions")) != []
-        # Airflow 2 ends the data interval of a run by hand at the last scheduled moment before it.
-        day = scheduled if HAS_SUPERVISOR else scheduled - timedelta(days=1)
-        end = day.astimezone(SAO_PAULO).replace(hour=0, minute=0, second=0)
+        end = scheduled.astimezone(SAO_PAULO).replace(hour=0, minute=0, second=0)
         charges = {"transaction_date": end - timedelta(days=3), "end_transaction_date": end}
         truth = hotmart.truth_rows("subscriptions/transactions", **charges)
         assert as_texts(written(tmp_path, "subscription_transactions")) == as_texts(truth) != []
@@ -296,10 +295,10 @@ def test_the_example_of_club_progress_lists_areas_users_and_lessons(airflow: Thr
 
 def test_the_example_of_the_last_days_replaces_what_has_changed(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
     example = "hotmart_last_days_anew"
+    # On the schedule: there Airflow 2 and 3 agree on the data interval of a run by hand.
     scheduled = datetime.combine(NOW.date(), datetime.min.time(), UTC) - timedelta(hours=16)
     job = {"dag_id": example, "logical_date": scheduled.isoformat(), "conf": {"days": 3}}
-    # Airflow 2 ends the data interval of a run by hand at the last scheduled moment before it.
-    last = (scheduled if HAS_SUPERVISOR else scheduled - timedelta(days=1)).astimezone(SAO_PAULO).date()
+    last = scheduled.astimezone(SAO_PAULO).date()
     days = [last - timedelta(days=back) for back in (1, 2, 3)]
     with small_hotmart(sales=400, clock=Clock(frozen=NOW)) as hotmart:
         for round_ in range(2):

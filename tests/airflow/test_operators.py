@@ -31,8 +31,21 @@ from tests.airflow.support import (
 pytestmark = pytest.mark.airflow
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
-PARTICIPANTS_MANIFEST = {"path", "records", "bytes", "sha256", "start_date", "end_date", "transaction_status", "calls"}
-PRODUCTS_MANIFEST = {"path", "records", "bytes", "sha256", "status", "format", "calls"}
+FILE = (
+    "uri",
+    "bucket",
+    "key",
+    "conn_id",
+    "records",
+    "bytes",
+    "sha256",
+    "format",
+    "compression",
+    "columns",
+    "primary_key",
+)
+ASKED = ("window", "statuses", "filters", "listed_from", "listed_until", "calls")
+MANIFEST = [*FILE, *ASKED]
 OPERATORS = [HotmartListProductsOperator, HotmartListSalesParticipantsOperator]
 WINDOW = {"sales_start_date": "2026-03-01", "sales_end_date": "2026-03-15"}
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC)
@@ -86,19 +99,41 @@ def test_with_a_destination_the_result_is_the_manifest_of_the_file(
 ) -> None:
     file = tmp_path / "new folder" / name
     destination = f"file://{file}"
-    manifest = participants(destination=destination, transaction_status=["COMPLETE", "APPROVED", "COMPLETE"])
-    assert manifest.keys() == PARTICIPANTS_MANIFEST
+    before = datetime.now(UTC).replace(microsecond=0)
+    manifest = participants(
+        destination=destination,
+        transaction_status=["COMPLETE", "APPROVED", "COMPLETE"],
+        sales_start_date="2026-02-28T21:00",
+        sales_end_date="2026-03-14T21:00",
+        timezone="America/Sao_Paulo",
+    )
+    assert list(manifest) == MANIFEST
     raw = file.read_bytes()
     assert manifest == {
-        "path": destination,
+        "uri": str(file),
+        "bucket": None,
+        "key": None,
+        "conn_id": None,
         "records": len(read(file)),
         "bytes": len(raw),
         "sha256": hashlib.sha256(raw).hexdigest(),
-        "start_date": "2026-03-01T00:00:00+00:00",
-        "end_date": "2026-03-15T00:00:00+00:00",
-        "transaction_status": ["APPROVED", "COMPLETE"],
+        "format": "jsonl",
+        "compression": "gzip" if name.endswith(".gz") else None,
+        "columns": None,
+        "primary_key": ["transaction", "product.id", "role", "user.ucode"],
+        "window": {
+            "start": "2026-03-01T00:00:00+00:00",
+            "end": "2026-03-15T00:00:00+00:00",
+            "timezone": "America/Sao_Paulo",
+        },
+        "statuses": ["APPROVED", "COMPLETE"],
+        "filters": {},
+        "listed_from": manifest["listed_from"],
+        "listed_until": manifest["listed_until"],
         "calls": len(hotmart.calls),
     }
+    listed = [datetime.fromisoformat(manifest[name]) for name in ("listed_from", "listed_until")]
+    assert before <= listed[0] < listed[1] <= datetime.now(UTC) + timedelta(seconds=1)
     assert json.loads(json.dumps(manifest)) == manifest
     assert set(identities(read(file))) == hotmart.truth(["APPROVED", "COMPLETE"], START, END) != set()
     assert [path.name for path in file.parent.iterdir()] == [name]
@@ -108,20 +143,12 @@ def test_with_a_destination_the_result_is_the_manifest_of_the_file(
 def test_the_file_of_products_has_a_manifest_too(hotmart: HotmartEmulator, tmp_path: Path) -> None:
     file = tmp_path / "products.jsonl"
     manifest = products(destination=str(file), status="active", format=["EBOOK", "ONLINE_COURSE", "BUNDLE"])
-    assert manifest.keys() == PRODUCTS_MANIFEST
-    raw = file.read_bytes()
-    assert manifest == {
-        "path": str(file),
-        "records": len(read(file)),
-        "bytes": len(raw),
-        "sha256": hashlib.sha256(raw).hexdigest(),
-        "status": ["ACTIVE"],
-        "format": ["EBOOK", "ONLINE_COURSE", "BUNDLE"],
-        "calls": 3,
-    }
+    assert list(manifest) == MANIFEST
+    assert (manifest["window"], manifest["statuses"], manifest["calls"]) == (None, None, 3)
+    assert manifest["filters"] == {"status": ["ACTIVE"], "format": ["EBOOK", "ONLINE_COURSE", "BUNDLE"]}
     assert sorted(call.params["format"] for call in hotmart.calls) == [["BUNDLE"], ["EBOOK"], ["ONLINE_COURSE"]]
     everything = products(destination=str(file))
-    assert (everything["status"], everything["format"]) == (None, None)
+    assert everything["filters"] == {"status": None, "format": None}
     assert read(file) == hotmart.products
 
 
@@ -129,7 +156,7 @@ def test_a_manifest_of_named_transactions_has_no_dates(hotmart: HotmartEmulator,
     sale = hotmart.sales[0].transaction
     dates = dict.fromkeys(WINDOW)
     manifest = participants(transaction=sale, destination=str(tmp_path / "one.jsonl"), **dates)
-    assert (manifest["start_date"], manifest["end_date"], manifest["transaction_status"]) == (None, None, None)
+    assert (manifest["window"], manifest["statuses"]) == (None, None)
     assert {(role, ucode) for _, role, ucode, _ in hotmart.truth(transaction=sale)} == {
         (role, ucode) for _, role, ucode, _ in identities(read(tmp_path / "one.jsonl"))
     }
@@ -140,7 +167,8 @@ def test_running_again_replaces_the_file_with_the_same_bytes(hotmart: HotmartEmu
     first = participants(destination=file.as_uri(), transaction_status="ALL")
     before, inode = file.read_bytes(), file.stat().st_ino
     again = participants(destination=file.as_uri(), transaction_status="ALL")
-    assert again == first
+    passing = {"listed_from": first["listed_from"], "listed_until": first["listed_until"]}
+    assert {**again, **passing} == first
     assert file.read_bytes() == before
     assert before[4:8] == bytes(4), "gzip's time of writing would change from run to run"
     assert file.stat().st_ino != inode
@@ -171,7 +199,7 @@ def test_an_empty_result_is_an_empty_file(hotmart: HotmartEmulator, tmp_path: Pa
 def test_a_destination_may_be_an_object_storage_path(hotmart: HotmartEmulator, tmp_path: Path, form: Any) -> None:
     destination = ObjectStoragePath(form(tmp_path)) / "sales.jsonl"
     manifest = participants(destination=destination)
-    assert manifest["path"] == str(destination)
+    assert manifest["uri"] == str(tmp_path / "sales.jsonl")
     assert manifest["records"] == len(read(tmp_path / "sales.jsonl")) > 0
 
 
@@ -398,18 +426,18 @@ def test_templates_and_mapping_work_in_real_runs(airflow: ThrowawayAirflow, tmp_
 
             for index, day in enumerate((1, 8)):
                 manifest = of("expanded_kwargs", index).xcom
-                assert manifest.keys() == PARTICIPANTS_MANIFEST
+                assert set(manifest) == set(MANIFEST)
                 # The window is the mapped one, and not that of the DAG.
-                assert manifest["start_date"] == f"2026-03-{day:02}T00:00:00+00:00"
-                assert manifest["end_date"] == f"2026-03-{day + 7:02}T00:00:00+00:00"
+                assert manifest["window"]["start"] == f"2026-03-{day:02}T00:00:00+00:00"
+                assert manifest["window"]["end"] == f"2026-03-{day + 7:02}T00:00:00+00:00"
                 truth = hotmart.truth(None, START.replace(day=day), START.replace(day=day + 7))
                 assert set(identities(read(tmp_path / f"mapped-{day}.jsonl"))) == truth != set()
 
             # The last 30 days, and not the dates of the DAG, which Airflow hands to mapped tasks as arguments.
-            undated = of("undated", 0).xcom
-            days = datetime.fromisoformat(undated["end_date"]) - datetime.fromisoformat(undated["start_date"])
+            undated = of("undated", 0).xcom["window"]
+            days = datetime.fromisoformat(undated["end"]) - datetime.fromisoformat(undated["start"])
             assert days == timedelta(days=30)
-            assert datetime.fromisoformat(undated["end_date"]) <= datetime.now(UTC) + timedelta(seconds=1)
+            assert datetime.fromisoformat(undated["end"]) <= datetime.now(UTC) + timedelta(seconds=1)
 
             active, two_more, wrong = (of("expanded_products", index) for index in range(3))
             assert {one["status"] for one in active.xcom} == {"ACTIVE"}
@@ -417,8 +445,8 @@ def test_templates_and_mapping_work_in_real_runs(airflow: ThrowawayAirflow, tmp_
             assert (wrong.state, wrong.tries, wrong.xcom) == ("failed", 1, None)
 
             manifest = of("to_path").xcom
-            assert manifest.keys() == PRODUCTS_MANIFEST
-            assert manifest["path"].removeprefix("file://") == f"{tmp_path}/{dag}.jsonl"
+            assert set(manifest) == set(MANIFEST)
+            assert manifest["uri"] == f"{tmp_path}/{dag}.jsonl"
             assert len(read(tmp_path / f"{dag}.jsonl")) == 6
 
         assert "status 'NOPE' is unknown" in run.logs

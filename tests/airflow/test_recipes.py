@@ -81,15 +81,17 @@ def manifests(run: AirflowRun, task: str) -> list[dict[str, Any]]:
     for (value,) in rows:
         manifest = json.loads(value)
         found.append(json.loads(manifest) if isinstance(manifest, str) else manifest)
-    return sorted(found, key=lambda manifest: str(manifest["start_date"]))
+    return sorted(found, key=lambda manifest: manifest["window"]["start"])
 
 
 def check_windows(found: list[dict[str, Any]], days: list[date]) -> None:
     """See that each day has one window, which is that day there, and one file, which has its name."""
-    windows = [(datetime.fromisoformat(one["start_date"]), datetime.fromisoformat(one["end_date"])) for one in found]
+    windows = [
+        (datetime.fromisoformat(one["window"]["start"]), datetime.fromisoformat(one["window"]["end"])) for one in found
+    ]
     assert windows == [(midnight(day), midnight(day + timedelta(days=1))) for day in days]
     assert [(end - start) / timedelta(hours=1) for start, end in windows] == [HOURS.get(day, 24) for day in days]
-    assert [Path(one["path"]).name for one in found] == [f"{day}.jsonl.gz" for day in days]
+    assert [Path(one["uri"]).name for one in found] == [f"{day}.jsonl.gz" for day in days]
 
 
 def check_files(folder: Path, days: list[date], hotmart: HotmartEmulator) -> None:
@@ -120,9 +122,9 @@ def test_a_recipe_on_a_schedule_tiles(
     check_files(tmp_path / "hotmart" / "participants", DAYS, hotmart)
     if page == PAGES[-1]:
         # Several runs list the same day.
-        again = {one["path"]: one for one in manifests(run, "last_week_anew")}
+        again = {one["uri"]: one for one in manifests(run, "last_week_anew")}
         weeks = sorted({day - timedelta(days=back) for day in DAYS for back in range(7)})
-        check_windows(sorted(again.values(), key=lambda one: str(one["start_date"])), weeks)
+        check_windows(sorted(again.values(), key=lambda one: one["window"]["start"]), weeks)
         check_files(tmp_path / "hotmart" / "days", weeks, hotmart)
 
 
@@ -174,11 +176,13 @@ def test_the_daily_example_tiles_and_the_backfill_goes_on_to_where_it_begins(
     )
     assert set(run.states().values()) == {"success"}
     found = manifests(run, "participants")
-    months = [one for one in found if "/backfill/" in one["path"]]
+    months = [one for one in found if "/backfill/" in one["uri"]]
     check_windows([one for one in found if one not in months], DAYS)
     check_files(tmp_path / "participants", DAYS, hotmart)
     starts = [midnight(date(2026, month, 1)) for month in range(2, 11)]
     # The daily run of the same morning lists the day before, and the next ones go on from there.
     ends = [*starts[1:], midnight(DAYS[4] + timedelta(days=1))]
-    told = [(datetime.fromisoformat(one["start_date"]), datetime.fromisoformat(one["end_date"])) for one in months]
+    told = [
+        (datetime.fromisoformat(one["window"]["start"]), datetime.fromisoformat(one["window"]["end"])) for one in months
+    ]
     assert told == list(zip(starts, ends, strict=True))

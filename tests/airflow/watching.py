@@ -192,7 +192,7 @@ class SensorWay(Way):
             value = self.execute(TaskRun(self.xcoms, number))
         except AirflowSensorTimeout:
             return None
-        lines = Path(value["path"]).read_bytes().split(b"\n")[:-1]
+        lines = Path(value["uri"]).read_bytes().split(b"\n")[:-1]
         records = [json.loads(line) for line in lines]
         found = sorted((one["transaction"], one["role"], one["transaction_status"]) for one in records)
         assert (value["new"], value["records"]) == (len(found), len(found))

@@ -261,7 +261,7 @@ def test_an_example_runs_and_leaves_its_manifest(page: playwright.Page, site: Si
     # The scheduled run, which Airflow makes when the DAG is switched on, may have listed another day.
     assert any(path.name in text for path in site.files.glob("participants/*.jsonl.gz"))
     # The list of statuses fills the rest of what the viewer shows without scrolling.
-    for key in ("path", "records", "bytes", "sha256", "start_date", "end_date", "transaction_status"):
+    for key in ("uri", "records", "bytes", "sha256", "window", "statuses"):
         assert f'"{key}"' in text
     picture(page, "example-xcom", clip={"x": 332, "y": 70, "width": 948, "height": 670})
 

@@ -30,9 +30,8 @@ def kind_of(shown: Mapping[str, Any]) -> str:
         ("price_details", "parts"),
         ("role", "record"),
         ("is_subscription", "product"),
+        ("since", "found with a file" if "sha256" in shown else "event"),
         ("calls", "manifest"),
-        ("sha256", "found with a file"),
-        ("since", "event"),
     ):
         if key in shown:
             return kind

@@ -60,6 +60,12 @@ def asked(endpoint: Endpoint, hotmart: HotmartEmulator) -> dict[str, Any]:
     return found
 
 
+def _at(record: Any, path: str) -> Any:
+    for name in path.split("."):
+        record = record.get(name) if isinstance(record, dict) else None
+    return record
+
+
 @every_operator
 def test_an_operator_writes_what_the_hook_yields(connected: HotmartEmulator, name: str, tmp_path: Path) -> None:
     endpoint = ENDPOINTS[name]
@@ -69,10 +75,14 @@ def test_an_operator_writes_what_the_hook_yields(connected: HotmartEmulator, nam
     records = [json.loads(line) for line in lines_of(tmp_path / "a.jsonl")]
     assert records == list(getattr(HotmartHook(), f"iter_{name}")(**filters))
     assert manifest["records"] == len(records) > 0
-    assert manifest["path"] == f"{tmp_path}/a.jsonl"
+    assert (manifest["uri"], manifest["bucket"], manifest["key"]) == (f"{tmp_path}/a.jsonl", None, None)
     ours = [one.name for one in endpoint.filters if one.words is not None and one.several and one.sent_as]
     dates = [name for pair in endpoint.ranges for name in (pair.start[0], pair.end[0])][:2]
-    assert set(ours) | set(dates) <= set(manifest)
+    assert {*ours, *dates} - {endpoint.status} == set(manifest["filters"])
+    assert (manifest["window"] is None) == (not endpoint.dates and not endpoint.ranges)
+    keys = Counter(tuple(str(_at(record, path)) for path in manifest["primary_key"]) for record in records)
+    # People without a ucode are told apart by their place only, which this form has no word for.
+    assert [key for key, count in keys.items() if count > 1 and "None" not in key] == []
     assert manifest["calls"] > 0
 
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
 from airflow_provider_hotmart.emulator import Clock, HotmartEmulator
 from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
@@ -54,7 +54,13 @@ def run(destination: str, conn_id: str | None) -> Any:
 def test_the_operator_writes_with_the_connection_it_is_told(store: Store, key: str, hotmart: HotmartEmulator) -> None:
     manifest = run(store.url(key), store.conn_id)
     [stored] = store.content().values()
-    assert manifest["path"] == store.url(key)
+    bucket, _, name = store.url(key).partition("://")[2].partition("/")
+    where = (
+        (store.url(key).removeprefix("file://"), None, None)
+        if store.conn_id is None
+        else (store.url(key), bucket, name)
+    )
+    assert (manifest["uri"], manifest["bucket"], manifest["key"], manifest["conn_id"]) == (*where, store.conn_id)
     assert manifest["bytes"] == len(stored)
     assert manifest["sha256"] == hashlib.sha256(stored).hexdigest()
     found = identities([json.loads(line) for line in stored.splitlines()])
@@ -65,7 +71,9 @@ def test_the_operator_writes_with_the_connection_it_is_told(store: Store, key: s
 def test_the_operator_writes_with_the_connection_in_the_url(remote: Store, key: str, hotmart: HotmartEmulator) -> None:
     manifest = run(with_userinfo(remote, key), None)
     assert list(remote.content()) == [key]
-    assert manifest["path"] == with_userinfo(remote, key)
+    assert (manifest["uri"], manifest["conn_id"]) == (remote.url(key), remote.conn_id)
+    back = ObjectStoragePath(manifest["uri"], conn_id=manifest["conn_id"]).read_bytes()
+    assert hashlib.sha256(back).hexdigest() == manifest["sha256"]
 
 
 def test_a_wrong_credential_is_found_out_before_hotmart_is_asked(

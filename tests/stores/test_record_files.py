@@ -95,7 +95,8 @@ def interrupted_when(store: Store, uploads: int) -> Iterator[None]:
 def test_a_file_holds_the_lines_and_the_result_describes_it_as_stored(store: Store, key: str) -> None:
     result = write(store, key)
     assert store.content() == {key: LINES}
-    assert result == WrittenFile(store.url(key), 1000, len(LINES), hashlib.sha256(LINES).hexdigest())
+    assert (result.path, result.location.conn_id) == (store.url(key), store.conn_id)
+    assert (result.records, result.bytes, result.sha256) == (1000, len(LINES), hashlib.sha256(LINES).hexdigest())
 
 
 def test_a_compressed_file_is_stored_as_it_was_compressed(store: Store, key: str) -> None:

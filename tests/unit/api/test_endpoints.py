@@ -49,7 +49,7 @@ def test_kinds_of_filters_and_types_of_columns_are_the_ones_that_are_explained(e
 
     assert all((one.kind == "word") == (one.words is not None) for one in endpoint.filters)
     assert {column.type for column in endpoint.columns} <= {
-        "text", "integer", "decimal", "boolean", "moment", "json",
+        "text", "integer", "decimal", "ratio", "boolean", "moment", "json",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ PERMANENT = {
     errors.HotmartAuthError,
     errors.HotmartPermissionError,
     errors.HotmartInvalidRequestError,
+    errors.HotmartColumnError,
 }
 
 

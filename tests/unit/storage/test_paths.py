@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_hotmart.storage import RecordFile, StorageError
 from airflow_provider_hotmart.storage.object_file import ObjectFile
-from airflow_provider_hotmart.storage.paths import checked_path
+from airflow_provider_hotmart.storage.paths import Location, checked_path
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +98,20 @@ def test_a_relative_path_object_is_refused_too(path: PurePosixPath) -> None:
 )
 def test_absolute_paths_and_urls_are_taken(path: Any) -> None:
     assert checked_path(path, "destination") == str(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    {
+        "/data/x.jsonl": Location("/data/x.jsonl"),
+        "file:///data/a b%20c.jsonl": Location("/data/a b%20c.jsonl"),
+        "local:///data/x.jsonl": Location("/data/x.jsonl"),
+        "s3://bucket/a/x.jsonl": Location("s3://bucket/a/x.jsonl", "bucket", "a/x.jsonl"),
+        "s3a://aws@bucket/a/x.jsonl": Location("s3://bucket/a/x.jsonl", "bucket", "a/x.jsonl", "aws"),
+        "gcs://gcp@bucket/x.jsonl": Location("gs://bucket/x.jsonl", "bucket", "x.jsonl", "gcp"),
+        "abfs://az@container/a@b.jsonl": Location("abfs://container/a@b.jsonl", "container", "a@b.jsonl", "az"),
+    }.items(),
+)
+def test_a_location_is_what_other_tools_take(path: str, location: Location) -> None:
+    assert Location.of(path) == location
+    assert Location.of(path, "another").conn_id == (None if location.bucket is None else "another")

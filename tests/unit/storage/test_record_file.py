@@ -79,7 +79,8 @@ def test_a_local_file_holds_the_lines_and_the_result_describes_it(form: str, tmp
     destination = form.format(tmp_path)
     result = write(destination)
     assert read(destination) == LINES
-    assert result == WrittenFile(destination, 1000, len(LINES), hashlib.sha256(LINES).hexdigest())
+    assert (result.path, result.format.name, result.format.compression) == (destination, "jsonl", None)
+    assert (result.records, result.bytes, result.sha256) == (1000, len(LINES), hashlib.sha256(LINES).hexdigest())
 
 
 @pytest.mark.parametrize("suffix", [".jsonl.gz", ".ndjson.gz"])
@@ -212,10 +213,20 @@ def test_a_store_that_shows_a_file_while_it_grows_gets_it_under_another_name_fir
 
 @pytest.mark.parametrize(
     "destination",
-    ["/d/sales.csv", "/d/sales.json", "/d/sales.jsonl.zip", "/d/sales", "/d/.jsonl", "/d/.jsonl.gz", "/d/sales.jsonl/"],
+    [
+        "/d/sales.xlsx",
+        "/d/sales.csv.bz2",
+        "/d/sales.parquet.gz",
+        "/d/sales.json",
+        "/d/sales.jsonl.zip",
+        "/d/sales",
+        "/d/.jsonl",
+        "/d/.jsonl.gz",
+        "/d/sales.jsonl/",
+    ],
 )
 def test_an_unknown_suffix_names_the_known_ones(destination: str) -> None:
-    with pytest.raises(StorageError, match=r"end it in \.jsonl, \.jsonl\.gz, \.ndjson, \.ndjson\.gz") as caught:
+    with pytest.raises(StorageError, match=r"end it in \.jsonl, .*\.csv, \.csv\.gz, \.parquet") as caught:
         RecordFile(destination)
     assert caught.value.permanent
 

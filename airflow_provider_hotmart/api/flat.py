@@ -1,0 +1,345 @@
+"""Records → rows of columns with types, as the table names them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from airflow_provider_hotmart.api.endpoints import Column
+from airflow_provider_hotmart.api.errors import HotmartColumnError
+from airflow_provider_hotmart.api.rows import Record, json_lines
+
+#: The column of what the table does not know, as JSON.
+OTHER = "other"
+#: The column that tells people of a sale apart: their ``ucode``, or ``#n``, their place among those of their role.
+USER_KEY = "user_key"
+#: Type of a flat column by that of the table.
+TYPES = {
+    "text": "string",
+    "integer": "integer",
+    "decimal": "decimal",
+    "ratio": "decimal",
+    "boolean": "boolean",
+    "moment": "timestamp",
+    "json": "json",
+}
+#: Digits of a decimal, and how many of them are decimal places.
+PRECISION, SCALE = 38, 10
+_PLACES = Decimal(1).scaleb(-SCALE)
+_EXACT = Context(prec=PRECISION, traps=[InvalidOperation, Inexact])
+_ROUNDED = Context(prec=PRECISION, traps=[InvalidOperation])
+_INT64 = 2**63
+#: Moments below are in seconds, those from here on in milliseconds; see ``rows``.
+_FIRST_MILLISECOND = 100_000_000_000
+#: Milliseconds since the epoch of the years 1 and 10,000.
+_FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000, 253_402_300_800_000
+
+_decode_lines = msgspec.json.Decoder(float_hook=Decimal).decode_lines
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+#: The values of one record, in the order of the columns; moments are milliseconds since the epoch.
+Row = list[Any]
+
+
+@dataclass(frozen=True)
+class FlatColumn:
+    """
+    One column.
+
+    :param name: in snake_case.
+    :param type: one of the values of ``TYPES``.
+    """
+
+    name: str
+    type: str
+
+
+class _MisfitError(Exception):
+    """A value that its column cannot hold."""
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """
+    Where a value goes.
+
+    :param place: of its column.
+    :param convert: makes the value of what Hotmart sent.
+    :param is_exact: whether ``convert`` may not change it.
+    :param is_needed: whether a row without it is of no use.
+    :param first: keys of the first object of a list, and the places of their columns.
+    """
+
+    place: int
+    convert: Callable[[Any], Any]
+    is_exact: bool = True
+    is_needed: bool = False
+    first: tuple[tuple[str, int], ...] = ()
+
+
+class Flattener:
+    """
+    Makes rows of records. Nothing is lost: what has no column, or does not fit into it, stands in the last one.
+
+    :param columns: of a record.
+    :param key: dot paths that together tell one record from another.
+    """
+
+    def __init__(self, columns: Sequence[Column], key: Sequence[str]) -> None:
+        self._tree: dict[str, Any] = {}
+        self._key = key
+        self.columns: list[FlatColumn] = []
+        self._has_people = any(path.endswith("user.ucode") for path in key)
+        for column in columns:
+            self._add(column)
+        self._user_key = self._place(USER_KEY, "string") if self._has_people else None
+        self._other = self._place(OTHER, "json")
+
+    @property
+    def primary_key(self) -> list[str]:
+        """Names of the columns that together tell one row from another."""
+        return [USER_KEY if path.endswith("user.ucode") else flat_name(path) for path in self._key]
+
+    def rows(self, records: Sequence[Mapping[str, Any]], places: Iterable[int | None]) -> list[Row]:
+        """
+        Make the rows of some records.
+
+        :param records: decoded, with exact numbers, as :func:`exact_objects` gives them.
+        :param places: of :func:`places_of`.
+        :raises HotmartColumnError: for an amount of money that its column cannot hold, naming the row.
+        """
+        return [self._row(record, place) for record, place in zip(records, places, strict=False)]
+
+    def _row(self, record: Mapping[str, Any], place: int | None) -> Row:
+        row: Row = [None] * len(self.columns)
+        try:
+            other = self._fill(self._tree, record, row, "")
+        except _MisfitError as misfit:
+            name = ", ".join(f"{path} {_at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
+            raise HotmartColumnError(
+                f"{misfit} in the row of {name}: write JSON Lines in Hotmart's own shape, which take it as it is"
+            ) from None
+        if other:
+            row[self._other] = _json(other)
+        if self._user_key is not None:
+            row[self._user_key] = _at(record, "user.ucode") or (None if place is None else f"#{place}")
+        return row
+
+    def _fill(self, node: Mapping[str, Any], value: Mapping[str, Any], row: Row, path: str) -> dict[str, Any] | None:
+        """Put the values of an object where they belong, and return what has no place."""
+        other: dict[str, Any] | None = None
+        for name, part in value.items():
+            target = node.get(name)
+            if type(target) is _Leaf:
+                if part is None or self._put(target, part, row, f"{path}{name}"):
+                    continue
+                rest = part
+            elif target is not None and type(part) is dict:
+                rest = self._fill(target, part, row, f"{path}{name}.")
+                if rest is None:
+                    continue
+            elif target is not None and part is None:
+                continue
+            else:
+                rest = part
+            if other is None:
+                other = {}
+            other[name] = rest
+        return other
+
+    def _put(self, leaf: _Leaf, value: Any, row: Row, path: str) -> bool:
+        """Put a value into its column, and tell whether all of it is there."""
+        try:
+            row[leaf.place] = converted = leaf.convert(value)
+        except _MisfitError:
+            if leaf.is_needed:
+                kind = self.columns[leaf.place].type
+                kind = f"{kind}({PRECISION},{SCALE})" if kind == "decimal" else kind
+                raise _MisfitError(f"{path} is {_shown(value)}, which {kind} cannot hold,") from None
+            return False
+        if leaf.first and type(value) is list and value and type(value[0]) is dict:
+            for key, place in leaf.first:
+                first = value[0].get(key)
+                row[place] = None if first is None else _text(first)
+        return leaf.is_exact or converted is None or bool(converted == value)
+
+    def _add(self, column: Column) -> None:
+        *parents, name = column.path.split(".")
+        node = self._tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        place = self._place(flat_name(column.path), TYPES[column.type])
+        singular = flat_name(column.path).removesuffix("s")
+        node[name] = _Leaf(
+            place,
+            _CONVERT[column.type],
+            is_exact=column.type != "ratio",
+            is_needed=column.type == "decimal" or column.path in self._key,
+            first=tuple((key, self._place(f"{singular}_{key}", "string")) for key in column.first),
+        )
+
+    def _place(self, name: str, type: str) -> int:
+        self.columns.append(FlatColumn(name, type))
+        return len(self.columns) - 1
+
+
+def flat_name(path: str) -> str:
+    """Name the column of a dot path."""
+    return path.replace(".", "_")
+
+
+def places_of(records: Sequence[Record]) -> Iterator[int | None]:
+    """
+    Tell of each person in a sale which one of their role it is, from 1 on.
+
+    :param records: of one answer.
+    :return: None where that is not to be seen.
+    """
+    sale: Any = None
+    met: Counter[Any] = Counter()
+    for record in records:
+        role = record.get("role", record.get("source")) if isinstance(record, dict) else None
+        if not isinstance(record, dict) or role is None or "transaction" not in record:
+            yield None
+            continue
+        if record["transaction"] is not sale:
+            # The records of one row share its transaction; the same row once more has nobody else in it.
+            sale = record["transaction"]
+            met.clear()
+        word = bytes(role) if isinstance(role, Raw) else role
+        met[word] += 1
+        yield met[word]
+
+
+def exact_objects(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Decode records, with numbers as they are written."""
+    lines = json_lines(records)
+    try:
+        return _decode_lines(lines)
+    except msgspec.DecodeError:  # half of a surrogate pair
+        return [json.loads(line) for line in lines.splitlines()]
+
+
+def exact_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
+    """Write records as JSON Lines, with numbers as they are."""
+    return b"".join(encoded(record) + b"\n" for record in records)
+
+
+def encoded(value: Any) -> bytes:
+    """Write a value as JSON, with numbers as they are."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+        return json.dumps(value, separators=(",", ":"), default=float).encode()
+
+
+def iso_moment(milliseconds: int) -> str:
+    """Write a moment as ISO 8601 in UTC."""
+    seconds, rest = divmod(milliseconds, 1000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    return moment.isoformat(timespec="milliseconds" if rest else "seconds")
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else _json(value)
+
+
+def _json(value: Any) -> str:
+    return encoded(value).decode()
+
+
+def _integer(value: Any) -> int | None:
+    if value == "":
+        return None
+    if type(value) is not int:
+        try:
+            number = int(value) if type(value) in (str, Decimal, float) else None
+        except (ValueError, OverflowError):
+            number = None
+        if number is None or (type(value) is not str and number != value):
+            raise _MisfitError
+        value = number
+    if not -_INT64 <= value < _INT64:
+        raise _MisfitError
+    return int(value)
+
+
+def _number(value: Any) -> Decimal | None:
+    if value == "":
+        return None
+    if type(value) is bool or not isinstance(value, (int, float, str, Decimal)):
+        raise _MisfitError
+    try:
+        return value if type(value) is Decimal else Decimal(str(value))
+    except InvalidOperation:
+        raise _MisfitError from None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    number = _number(value)
+    if number is not None:
+        try:
+            _EXACT.quantize(number, _PLACES)
+        except (InvalidOperation, Inexact):
+            raise _MisfitError from None
+    return number
+
+
+def _ratio(value: Any) -> Decimal | None:
+    """Round what may have more digits than a column: it is no money."""
+    number = _number(value)
+    if number is None:
+        return None
+    try:
+        rounded = _ROUNDED.quantize(number, _PLACES)
+    except InvalidOperation:
+        raise _MisfitError from None
+    return number if rounded == number else rounded
+
+
+def _boolean(value: Any) -> bool | None:
+    if value == "":
+        return None
+    if type(value) is not bool:
+        raise _MisfitError
+    return value
+
+
+def _moment(value: Any) -> int | None:
+    number = _integer(value)
+    if number is None:
+        return None
+    milliseconds = number if abs(number) >= _FIRST_MILLISECOND else number * 1000
+    if not _FIRST_MOMENT <= milliseconds < _LAST_MOMENT:
+        raise _MisfitError
+    return milliseconds
+
+
+_CONVERT: dict[str, Callable[[Any], Any]] = {
+    "text": _text,
+    "integer": _integer,
+    "decimal": _decimal,
+    "ratio": _ratio,
+    "boolean": _boolean,
+    "moment": _moment,
+    "json": _json,
+}
+
+
+def _at(record: Any, path: str) -> Any:
+    for name in path.split("."):
+        record = record.get(name) if isinstance(record, Mapping) else None
+    return record
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
