@@ -91,6 +91,23 @@ test-browser: $(READY) ## test the web interface of Airflow in Chromium (PICTURE
 test-stores: .venv-stores/.ready azurite ## test on local files, S3 (moto's server) and Azure Blob (Azurite)
 	HOTMART_TEST_STORES=local,s3,azure .venv-stores/bin/pytest tests/stores
 
+.PHONY: test-databases
+test-databases: .venv-databases/.ready ## test loading into PostgreSQL, MariaDB and SQLite
+	sh scripts/install-test-servers.sh postgresql mariadb
+	.venv-databases/bin/pytest tests/databases
+
+.venv-databases/.ready: pyproject.toml constraints/airflow-3.3.txt constraints/databases.txt | $(READY)
+	sh scripts/install-test-servers.sh mariadb
+	rm -rf .venv-databases
+	$(BIN)/python -m venv .venv-databases
+	@set -eu; \
+	what="--constraint constraints/airflow-3.3.txt --requirement constraints/databases.txt --editable .[dev]"; \
+	if [ ! -x "$(BIN)/uv" ] || ! "$(BIN)/uv" pip install --quiet --python .venv-databases/bin/python $$what; then \
+		echo "Installing with pip, which takes longer."; \
+		.venv-databases/bin/python -m pip install --quiet --disable-pip-version-check $$what; \
+	fi; \
+	touch "$@"
+
 .PHONY: test-distributed
 test-distributed: .venv-distributed/.ready ## test on two Celery workers with Redis and PostgreSQL, killing one
 	sh scripts/install-test-servers.sh redis postgresql
@@ -196,5 +213,5 @@ build: $(READY) ## build the source archive and the wheel into dist/
 
 .PHONY: clean
 clean: ## remove what these targets made
-	rm -rf .venv .venv-airflow-* .venv-bench .venv-docs .venv-stores .venv-distributed .azurite .demo .nox dist site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-airflow-* .venv-bench .venv-docs .venv-stores .venv-databases .venv-distributed .azurite .demo .nox dist site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find airflow_provider_hotmart benchmarks dags_examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

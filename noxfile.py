@@ -38,6 +38,7 @@ TESTS = (
     "tests/unit",
     "tests/integration",
     "tests/airflow",
+    "tests/databases",
     "--ignore=tests/unit/test_distribution.py",
     "--ignore=tests/integration/test_benchmarks.py",
 )

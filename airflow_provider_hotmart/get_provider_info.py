@@ -49,6 +49,13 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                 ],
             }
         ],
+        "transfers": [
+            {
+                "source-integration-name": "Hotmart",
+                "target-integration-name": "SQL databases",
+                "python-module": "airflow_provider_hotmart.transfers.file_to_sql",
+            }
+        ],
         "hooks": [
             {
                 "integration-name": "Hotmart",

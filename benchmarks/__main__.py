@@ -24,6 +24,7 @@ from benchmarks.formats import measure_formats
 from benchmarks.growth import measure_growth
 from benchmarks.harness import Check, Findings, Options, Table, say
 from benchmarks.limit import measure_limit, measure_processes
+from benchmarks.loading import measure_loading
 from benchmarks.parsing import measure_parsing
 from benchmarks.sales import measure_everything, measure_sales
 from benchmarks.triggers import measure_triggers
@@ -42,6 +43,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Findings]] = {
     "growth": measure_growth,
     "formats": measure_formats,
     "parsing": measure_parsing,
+    "loading": measure_loading,
     "ledger": measure_ledger,
     "polling": measure_polling,
     "triggers": measure_triggers,

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install programs that tests start for themselves, from Debian's packages: those that are named, of redis, postgresql
-# and chromium; without names, the two servers.
+# Install programs that tests start for themselves, from Debian's packages: those that are named, of redis, postgresql,
+# mariadb and chromium; without names, the first two.
 # Does nothing when they are there. Says what is missing when it may not install it.
 set -eu
 
@@ -15,12 +15,17 @@ for wanted in "$@"; do
             command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
                 || missing="$missing postgresql"
             ;;
+        mariadb)
+            command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] || missing="$missing mariadb-server"
+            # Airflow's MySQL provider needs a driver that is built where it is installed.
+            command -v mariadb_config >/dev/null 2>&1 || missing="$missing libmariadb-dev gcc pkg-config"
+            ;;
         chromium)
             command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 \
                 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
             ;;
         *)
-            echo "$0: $wanted is none of redis, postgresql, chromium" >&2
+            echo "$0: $wanted is none of redis, postgresql, mariadb, chromium" >&2
             exit 2
             ;;
     esac

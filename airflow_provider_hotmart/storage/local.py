@@ -18,6 +18,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from airflow_provider_hotmart.storage.store import Draft, LockedError
 
@@ -59,6 +60,10 @@ class LocalFile:
     def read(self) -> bytes:
         """Return the content."""
         return self._path.read_bytes()
+
+    def open(self) -> IO[bytes]:
+        """Open the content for reading."""
+        return self._path.open("rb")
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:

@@ -82,6 +82,18 @@ class ObjectFile:
                 return None
 
     @contextmanager
+    def reading(self) -> Iterator[IO[bytes]]:
+        """
+        Read the content, piece by piece.
+
+        :raises StorageError: when it cannot be opened or read, or there is no such file.
+        """
+        with ExitStack() as stack:
+            with self._translated_errors():
+                file = stack.enter_context(self._store.open())
+            yield file
+
+    @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:
         """
         Write new content, which takes the place of the file, complete, when the block ends; not when it fails.

@@ -75,6 +75,11 @@ class RemoteFile:
             raise
         return content
 
+    def open(self) -> IO[bytes]:
+        """Open the content for reading."""
+        file: IO[bytes] = self._fs.open(self._path, "rb")
+        return file
+
     @contextmanager
     def draft(self) -> Iterator[Draft]:
         """Begin new content on this machine, in a file without a name."""

@@ -46,6 +46,13 @@ class Store(Protocol):
         :raises FileNotFoundError: when there is no such file in a place that can hold it.
         """
 
+    def open(self) -> IO[bytes]:
+        """
+        Open the content for reading.
+
+        :raises FileNotFoundError: when there is no such file.
+        """
+
     def draft(self) -> AbstractContextManager[Draft]:
         """Begin new content, of which nothing is left at the end of the block."""
 

@@ -204,9 +204,9 @@ def test_the_registry_file_names_all_that_the_provider_has() -> None:
     info = get_provider_info()
     assert registry["package-name"] == info["package-name"]
     assert registry["display-name"] == info["name"]
-    for kind in ("operators", "sensors", "triggers", "hooks"):
+    for kind in ("operators", "sensors", "triggers", "transfers", "hooks"):
         named = {entry["module"] for entry in registry[kind]}
-        modules = {module for entry in info[kind] for module in entry["python-modules"]}
+        modules = {module for entry in info[kind] for module in entry.get("python-modules") or [entry["python-module"]]}
         assert named == {
             f"{module}.{name}"
             for module in modules

@@ -89,7 +89,8 @@ def test_its_package_name_is_the_distribution_that_is_installed() -> None:
 def test_every_module_it_names_exists() -> None:
     info = get_provider_info()
     parts = [part for kind in ("operators", "hooks", "sensors", "triggers") for part in info.get(kind, ())]
-    for module in [module for part in parts for module in part["python-modules"]]:
+    modules = [module for part in parts for module in part["python-modules"]]
+    for module in [*modules, *(part["python-module"] for part in info["transfers"])]:
         assert importlib.util.find_spec(module), module
 
 

@@ -1,0 +1,331 @@
+"""
+Files into one table: all of them or none, and the same table whenever they are loaded again.
+
+Each file goes into a table that only this connection sees, and from there, under a lock that other loads of the table
+wait for, into the table itself. A load that dies, whenever that is, leaves the table as it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_hotmart.api.lifecycle import TICKET_RANKS, ranks
+from airflow_provider_hotmart.transfers.dialects import Dialect, find_dialect
+from airflow_provider_hotmart.transfers.manifest import Column, FileManifest, LoadError
+from airflow_provider_hotmart.transfers.reading import FileReader
+
+log = logging.getLogger(__name__)
+
+MODES = ("upsert", "replace_window", "append")
+#: What each row carries beside the file's own columns: in which window it was listed, and when.
+WINDOW = ("listed_window_start", "listed_window_end")
+LISTED = ("listed_from", "listed_until")
+ADDED = tuple(Column(name, "timestamp") for name in (*WINDOW, *LISTED))
+#: The columns that say in which state of its life a row is, and the states in their order.
+RANKS = {
+    "transaction_status": ranks(),
+    "purchase_status": ranks(),
+    "ticket_status": TICKET_RANKS,
+    "eticket_ticket_status": TICKET_RANKS,
+}
+#: Seconds between two tries to become the only load of a table.
+LOCK_INTERVAL = 0.2
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """
+    What a load did.
+
+    :param schema: of the table.
+    :param records: rows in the files.
+    :param rows: rows that were written to the table: all but those of which a later state is known.
+    :param deleted: rows of the same windows that were deleted before.
+    """
+
+    schema: str
+    records: int
+    rows: int
+    deleted: int
+
+
+class TableLoad:
+    """
+    A load to be done once.
+
+    :param manifests: of the files, with the same columns.
+    :param table: name of the table.
+    :param schema: of the table; None: where the connection looks by itself.
+    :param create_table: whether to make a table that is not there.
+    :param mode: one of ``MODES``.
+    :param source_conn_id: Airflow connection of the store; None: the one that the files were written with.
+    :raises LoadError: when the arguments do not fit each other.
+    """
+
+    def __init__(
+        self,
+        manifests: Sequence[FileManifest],
+        *,
+        table: str,
+        schema: str | None,
+        create_table: bool,
+        mode: str,
+        source_conn_id: str | None,
+    ) -> None:
+        self._manifests = manifests
+        self._table = table
+        self._schema = schema
+        self._create_table = create_table
+        self._mode = mode
+        self._columns = manifests[0].columns
+        self._key = manifests[0].primary_key
+        self._names = [column.name for column in self._columns]
+        self._check_arguments()
+        self._status = next((name for name in RANKS if name in self._names and name not in self._key), None)
+        self._readers = [FileReader(manifest, source_conn_id or manifest.conn_id) for manifest in manifests]
+        self._stopped = False
+        self._dialect: Dialect | None = None
+
+    def stop(self) -> None:
+        """Let nothing be committed any more. Takes no lock, so that it may be called from a signal handler."""
+        self._stopped = True
+        if self._dialect is not None:
+            self._dialect.cancel()
+
+    def run(self, connection: Any) -> Loaded:
+        """
+        Load.
+
+        :param connection: of the database's driver; it is closed.
+        :raises LoadError: when the table is as it was.
+        """
+        with closing(connection):
+            dialect = self._dialect = find_dialect(connection)
+            problem: LoadError | None
+            try:
+                return self._run(dialect)
+            except LoadError as error:
+                dialect.rollback()
+                problem = LoadError(str(error), permanent=error.permanent)
+            except Exception as error:
+                dialect.rollback()
+                problem = dialect.translate(error, [*self._names, *(column.name for column in ADDED)])
+                if problem is None:
+                    raise
+            except BaseException:  # Airflow ends a task so
+                dialect.rollback()
+                raise
+        # A new error, out here, so that what it comes from, which may quote a row, goes nowhere with it.
+        self._check_stopped()
+        raise problem
+
+    def _run(self, dialect: Dialect) -> Loaded:
+        dialect.begin()
+        schema = dialect.resolve_schema(self._schema, self._table)
+        if schema is None:
+            raise LoadError(
+                f"there is no schema {self._schema or 'in use'!r} in the database: create it, or name another"
+            )
+        # Now already: nobody wants to hear of it after the files were loaded.
+        self._check_table(dialect, schema)
+        files = range(len(self._manifests))
+        directly = self._mode == "append" and dialect.appends_directly
+        records = [] if directly else [self._fill(dialect, number) for number in files]
+        dialect.begin_merging()
+        self._lock(dialect, schema)
+        if self._create_table and not dialect.columns(schema, self._table):
+            dialect.execute(self._create_statement(dialect, schema))
+        self._check_table(dialect, schema)
+        deleted = 0
+        if self._mode == "replace_window":
+            deleted = self._delete_windows(dialect, schema)
+        if directly:
+            written = [self._append(dialect, schema, number) for number in files]
+            records = [manifest.records for manifest in self._manifests]
+        else:
+            written = [self._merge(dialect, schema, number, count) for number, count in enumerate(records)]
+        self._check_stopped()
+        dialect.commit()
+        return Loaded(schema=schema, records=sum(records), rows=sum(written), deleted=deleted)
+
+    def _check_arguments(self) -> None:
+        if self._mode not in MODES:
+            raise LoadError(f"mode is {self._mode!r}: it can be {', '.join(MODES)}")
+        if not str(self._table).strip():
+            raise LoadError("table is blank: name the table, and check the template if there is one")
+        if taken := [column.name for column in ADDED if column.name in self._names]:
+            raise LoadError(f"the file has columns of its own that are called {', '.join(taken)}: it cannot be loaded")
+        if self._mode == "upsert" and not self._key:
+            raise LoadError("nothing tells the rows of this file apart: load it with mode='replace_window' or 'append'")
+        if self._mode == "replace_window":
+            for manifest in self._manifests:
+                if manifest.window is None:
+                    raise LoadError(f"{manifest.uri!r} was listed without a window: load it with mode='upsert'")
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise LoadError(f"The task was stopped: table {self._table!r} is as it was", permanent=False)
+
+    def _fill(self, dialect: Dialect, number: int) -> int:
+        manifest = self._manifests[number]
+        stage = dialect.stage(number)
+        dialect.make_stage(stage, self._columns)
+        with self._readers[number].reading() as reader:
+            records = dialect.fill_stage(stage, self._columns, reader, self._check_stopped)
+            self._check_stopped()
+        _check_records(manifest, records)
+        return records
+
+    def _append(self, dialect: Dialect, schema: str, number: int) -> int:
+        """Write one file's rows straight to the table, or take the other way where a key comes twice."""
+        manifest, table = self._manifests[number], dialect.table(schema, self._table)
+        moments = [*(manifest.window or (None, None)), manifest.listed_from, manifest.listed_until]
+        added = {
+            column.name: moment.isoformat() if moment else "" for column, moment in zip(ADDED, moments, strict=True)
+        }
+        with self._readers[number].reading() as reader:
+            rows = dialect.append(table, self._columns, added, reader, self._check_stopped)
+            self._check_stopped()
+        if rows is None:
+            return self._merge(dialect, schema, number, self._fill(dialect, number))
+        _check_records(manifest, rows)
+        return rows
+
+    def _lock(self, dialect: Dialect, schema: str) -> None:
+        waiting = False
+        while not dialect.try_lock(schema, self._table):
+            if not waiting:
+                log.info("Waiting for another load of table %s", self._table)
+                waiting = True
+            time.sleep(LOCK_INTERVAL)
+            self._check_stopped()
+
+    def _declared(self, dialect: Dialect, column: Column) -> str:
+        is_key = column.name in self._key
+        return f"{dialect.quote(column.name)} {dialect.column_type(column, is_key=is_key)}"
+
+    def _create_statement(self, dialect: Dialect, schema: str) -> str:
+        parts = [self._declared(dialect, column) for column in (*self._columns, *ADDED)]
+        if self._key:
+            parts.append(f"PRIMARY KEY ({dialect.names(self._key)})")
+        return f"CREATE TABLE IF NOT EXISTS {dialect.table(schema, self._table)} ({', '.join(parts)})"
+
+    def _check_table(self, dialect: Dialect, schema: str) -> None:
+        """Refuse a table that cannot hold the rows as they are, with the statement that mends it."""
+        name = dialect.table(schema, self._table)
+        found = {column.casefold(): declared for column, declared in dialect.columns(schema, self._table).items()}
+        if not found:
+            if not self._create_table:
+                statement = self._create_statement(dialect, schema)
+                raise LoadError(f"there is no table {name}: set create_table=True, or run: {statement}")
+            return
+        expected = (*self._columns, *ADDED)
+        missing = [column for column in expected if column.name.casefold() not in found]
+        if missing:
+            # Columns of a key are asked for here without NOT NULL, which rows that are there would not fulfil.
+            statements = "; ".join(
+                f"ALTER TABLE {name} ADD COLUMN {dialect.quote(one.name)} {dialect.column_type(one, is_key=False)}"
+                for one in missing
+            )
+            raise LoadError(f"table {name} lacks columns of the file; run: {statements}")
+        narrow = [column for column in expected if not dialect.fits(column, found[column.name.casefold()])]
+        if narrow:
+            columns = ", ".join(
+                f"{dialect.quote(one.name)} is {found[one.name.casefold()]} and has to be {dialect.types[one.type]}"
+                for one in narrow
+            )
+            raise LoadError(f"table {name} has columns that do not hold every value unchanged: {columns}")
+        keys = [{name.casefold() for name in key} for key in dialect.unique_keys(schema, self._table)]
+        if self._key and self._mode != "append" and {name.casefold() for name in self._key} not in keys:
+            statement = dialect.add_key(schema, self._table, self._key)
+            raise LoadError(f"table {name} has no key that tells rows apart; run: {statement}")
+
+    def _delete_windows(self, dialect: Dialect, schema: str) -> int:
+        start, end = (dialect.quote(name) for name in WINDOW)
+        deleted = 0
+        for window in {manifest.window for manifest in self._manifests if manifest.window is not None}:
+            deleted += dialect.execute(
+                f"DELETE FROM {dialect.table(schema, self._table)} "  # noqa: S608 - quoted names, moments
+                f"WHERE {start} = {dialect.moment(window[0])} AND {end} = {dialect.moment(window[1])}"
+            )
+        return deleted
+
+    def _merge(self, dialect: Dialect, schema: str, number: int, records: int) -> int:
+        """Write one file's rows to the table; return how many."""
+        manifest, stage, table = self._manifests[number], dialect.stage(number), dialect.table(schema, self._table)
+        self._check_stopped()
+        if not self._key:
+            return dialect.execute(self._insert_statement(dialect, table, manifest, stage))
+        if self._mode != "append":
+            records -= dialect.execute(self._superseded_statement(dialect, stage, table, manifest))
+        self._check_stopped()
+        key = dialect.names(self._key)
+        source = stage
+        if dialect.query(f"SELECT 1 FROM {stage} GROUP BY {key} HAVING COUNT(*) > 1 LIMIT 1"):  # noqa: S608
+            source = self._latest(dialect, stage)
+            [(records,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")  # noqa: S608
+        insert = self._insert_statement(dialect, table, manifest, source)
+        if self._mode != "append":
+            names = [*self._names, *(column.name for column in ADDED)]
+            insert += " " + dialect.on_conflict(self._key, names)
+        self._check_stopped()
+        dialect.execute(insert)
+        return int(records)
+
+    def _insert_statement(self, dialect: Dialect, table: str, manifest: FileManifest, source: str) -> str:
+        names = dialect.names([*self._names, *(column.name for column in ADDED)])
+        window = [dialect.moment(moment) for moment in manifest.window] if manifest.window else ["NULL", "NULL"]
+        added = ", ".join([*window, dialect.moment(manifest.listed_from), dialect.moment(manifest.listed_until)])
+        # WHERE, or SQLite takes the ON of what may follow for that of a join.
+        return f"INSERT INTO {table} ({names}) SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"  # noqa: S608
+
+    def _latest(self, dialect: Dialect, stage: str) -> str:
+        """
+        Write where to select the rows of a file from, each key once.
+
+        A sale that moved on while it was listed is there under both statuses: the later one in a sale's life counts,
+        and of two that are the same in that, the one that was listed later.
+        """
+        rank = f"{_rank(dialect, self._status, '')} DESC, " if self._status else ""
+        names = dialect.names(self._names)
+        return (
+            f"(SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER "  # noqa: S608 - quoted names
+            f"(PARTITION BY {dialect.names(self._key)} ORDER BY {rank}{dialect.place} DESC) AS hotmart_number "
+            f"FROM {stage}) AS numbered WHERE hotmart_number = 1) AS latest"
+        )
+
+    def _superseded_statement(self, dialect: Dialect, stage: str, table: str, manifest: FileManifest) -> str:
+        """
+        Write what drops the rows of a file of which the table has a later state.
+
+        Of two listings one after the other, the later one counts. Where they overlap, the later status in a sale's
+        life does, and where that is the same, the one that ended later.
+        """
+        own = f"{stage.rpartition('.')[2]}."
+        since, until = (f"t.{dialect.quote(name)}" for name in LISTED)
+        listed_from, listed_until = dialect.moment(manifest.listed_from), dialect.moment(manifest.listed_until)
+        overlapping = f"{until} <= {listed_until}"
+        if self._status:
+            ours, theirs = _rank(dialect, self._status, own), _rank(dialect, self._status, "t.")
+            overlapping = f"({ours} > {theirs} OR ({ours} = {theirs} AND {overlapping}))"
+        counts = f"{until} IS NULL OR {until} < {listed_from} OR ({since} <= {listed_until} AND {overlapping})"
+        same = " AND ".join(f"t.{dialect.quote(name)} = {own}{dialect.quote(name)}" for name in self._key)
+        return f"DELETE FROM {stage} WHERE EXISTS (SELECT 1 FROM {table} t WHERE {same} AND NOT ({counts}))"  # noqa: S608
+
+
+def _check_records(manifest: FileManifest, records: int) -> None:
+    if records != manifest.records:
+        raise LoadError(
+            f"{manifest.uri!r} has {records} rows, and its manifest says {manifest.records}: list it again, and "
+            "load what that task returns"
+        )
+
+
+def _rank(dialect: Dialect, status: str, prefix: str) -> str:
+    cases = " ".join(f"WHEN '{word.value}' THEN {rank}" for rank, words in enumerate(RANKS[status]) for word in words)
+    return f"CASE {prefix}{dialect.quote(status)} {cases} ELSE -1 END"

@@ -1,0 +1,162 @@
+"""What a listing operator says about the file that it wrote, as far as a database has to know."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+#: Formats of flat files.
+FORMATS = ("csv", "jsonl", "parquet")
+#: Types of columns.
+TYPES = ("string", "integer", "decimal", "boolean", "timestamp", "date", "json")
+
+
+class LoadError(Exception):
+    """
+    A file cannot be loaded into a table.
+
+    :param message: one sentence that says what to do. It holds no value of any row.
+    :param permanent: whether trying again is of no use.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = True) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    A column of a file.
+
+    :param name: as in the file.
+    :param type: one of ``TYPES``.
+    """
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class FileManifest:
+    """
+    A flat file and what it holds.
+
+    :param uri: URL or absolute path.
+    :param conn_id: Airflow connection of the store that it was written with.
+    :param records: rows in it, the heading of a CSV file not counted.
+    :param sha256: of the file as stored, in hex.
+    :param format: one of ``FORMATS``.
+    :param compressed: whether gzip has to be undone.
+    :param columns: in their order.
+    :param primary_key: names of the columns that tell rows apart; empty: nothing does.
+    :param window: start and end of the window that was listed; None: no window was asked for.
+    :param listed_from: when the listing began; rows are of this moment or later.
+    :param listed_until: when the listing ended; rows are of this moment or earlier.
+    """
+
+    uri: str
+    conn_id: str | None
+    records: int
+    sha256: str
+    format: str
+    compressed: bool
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    window: tuple[datetime, datetime] | None
+    listed_from: datetime
+    listed_until: datetime
+
+
+def parse_manifests(value: Any) -> list[FileManifest]:
+    """
+    Read what was given as manifest.
+
+    :param value: a manifest as a listing operator returns it, several of them, or the text of either, which is what
+        a template renders to.
+    :raises LoadError: when it is none.
+    """
+    if isinstance(value, str):
+        value = _parse_text(value)
+    if isinstance(value, Mapping):
+        value = [value]
+    if not isinstance(value, Iterable):
+        raise LoadError(
+            f"manifest is of type {type(value).__name__}: give it the output of a listing task that has a destination"
+        )
+    manifests = [_parse(one) for one in value]
+    if not manifests:
+        raise LoadError("manifest is an empty list: no file was listed, so there is nothing to load")
+    first = manifests[0]
+    for other in manifests[1:]:
+        if (other.columns, other.primary_key) != (first.columns, first.primary_key):
+            raise LoadError(
+                f"the files {first.uri!r} and {other.uri!r} have different columns: load them in tasks of their own"
+            )
+    return manifests
+
+
+def _parse_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text)  # What Jinja makes of a dictionary.
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise LoadError(
+            "manifest is a text that is no JSON: give it the output of a listing task that has a destination"
+        ) from None
+
+
+def _parse(value: Any) -> FileManifest:
+    if not isinstance(value, Mapping) or "uri" not in value:
+        raise LoadError("manifest is not that of a file: set destination on the listing task, and give its output")
+    uri = str(value["uri"])
+    if not value.get("columns"):
+        raise LoadError(f"the records in {uri!r} are nested as Hotmart sends them: list them with flat=True")
+    try:
+        window = value.get("window")
+        manifest = FileManifest(
+            uri=uri,
+            conn_id=value.get("conn_id"),
+            records=int(value["records"]),
+            sha256=str(value["sha256"]),
+            format=str(value["format"]),
+            compressed=value.get("compression") == "gzip",
+            columns=tuple(Column(str(one["name"]), str(one["type"])) for one in value["columns"]),
+            primary_key=tuple(str(name) for name in value.get("primary_key") or ()),
+            window=window and (_moment(window["start"]), _moment(window["end"])),
+            listed_from=_moment(value["listed_from"]),
+            listed_until=_moment(value["listed_until"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise LoadError(
+            f"the manifest of {uri!r} is not complete ({type(problem).__name__}: {problem}): "
+            "give the output of a listing task as it is"
+        ) from None
+    _check(manifest)
+    return manifest
+
+
+def _check(manifest: FileManifest) -> None:
+    unknown = [manifest.format] if manifest.format not in FORMATS else []
+    unknown += [column.type for column in manifest.columns if column.type not in TYPES]
+    names = [column.name for column in manifest.columns]
+    unknown += [name for name in manifest.primary_key if name not in names]
+    if unknown or len(set(names)) < len(names):
+        raise LoadError(
+            f"the manifest of {manifest.uri!r} says what this version does not know ({', '.join(unknown) or names}): "
+            "give the output of a listing task as it is"
+        )
+
+
+def _moment(value: Any) -> datetime:
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    if moment.tzinfo is None:
+        raise ValueError(f"{value} has no time zone")
+    return moment.astimezone(UTC)

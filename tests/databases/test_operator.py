@@ -1,0 +1,95 @@
+"""The operator, run by Airflow with its connections and templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_hotmart.transfers.file_to_sql import HotmartFileToSqlOperator
+from airflow_provider_hotmart.transfers.manifest import LoadError
+from tests.airflow.support import ThrowawayAirflow, connected, execute
+from tests.databases.servers import Database
+from tests.databases.support import Loader, row
+
+DAGS = """
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        from airflow.sdk import DAG, task
+    except ImportError:
+        from airflow import DAG
+        from airflow.decorators import task
+
+    from airflow_provider_hotmart.transfers.file_to_sql import HotmartFileToSqlOperator
+
+    with DAG("loading", schedule=None, start_date=datetime(2025, 1, 1, tzinfo=UTC), default_args={"retries": 3}):
+
+        @task
+        def files(dag_run=None):
+            return dag_run.conf["files"]
+
+        written = files()
+        together = HotmartFileToSqlOperator(
+            task_id="together", manifest=written, conn_id="{{ 'ware' ~ 'house' }}", table="together"
+        )
+        each = HotmartFileToSqlOperator.partial(task_id="each", conn_id="warehouse", table="each_file").expand(
+            manifest=written
+        )
+        text = HotmartFileToSqlOperator(
+            task_id="text",
+            manifest="{{ ti.xcom_pull(task_ids='files')[0] }}",
+            conn_id="warehouse",
+            table="of_{{ ti.task_id }}",
+            mode="{{ 'replace_window' }}",
+        )
+        nothing = HotmartFileToSqlOperator(
+            task_id="nothing", manifest="{{ ti.xcom_pull(task_ids='nobody') }}", conn_id="warehouse", table="nothing"
+        )
+        written >> [text, nothing]
+"""
+
+
+@pytest.mark.airflow
+@pytest.mark.slow
+def test_airflow_loads_what_tasks_return(
+    airflow: ThrowawayAirflow, loader: Loader, database: Database, tmp_path: Path
+) -> None:
+    if database.kind == "psycopg2":
+        pytest.skip("which driver of PostgreSQL is used is the choice of Airflow's hook")
+    files = [loader.file(row(1), row(2)), loader.file(row(3), suffix=".jsonl")]
+    connections = {"warehouse": database.connection}
+    run = airflow.run(DAGS, {"dag_id": "loading", "conf": {"files": files}}, connections=connections)
+    assert run.states() == {
+        "files": "success",
+        "together": "success",
+        "each[0]": "success",
+        "each[1]": "success",
+        "text": "success",
+        "nothing": "failed",
+    }, run.logs
+    loaded = run.task("together").xcom
+    assert loaded.pop("schema") in ("main", "public", "hotmart")
+    assert loaded == {"table": "together", "mode": "upsert", "records": 3, "rows": 3, "deleted": 0}
+    for table, rows in {"together": 3, "each_file": 3, "of_text": 2}.items():
+        assert len(loader.statuses(table)) == rows
+    # Repeating it would not help, so it was not repeated.
+    assert run.task("nothing").tries == 1
+    assert "Person" not in run.logs
+
+
+def test_the_operator_that_was_killed_before_it_began_loads_nothing(loader: Loader, database: Database) -> None:
+    with connected(database.connection, "warehouse"):
+        load = HotmartFileToSqlOperator(
+            task_id="load", manifest=loader.file(row(1)), conn_id="warehouse", table="participants"
+        )
+        load.on_kill()
+        with pytest.raises(LoadError, match="The task was stopped"):
+            execute(load)
+
+
+def test_a_connection_of_another_kind_is_refused(loader: Loader) -> None:
+    from airflow_provider_hotmart.transfers.dialects import find_dialect
+
+    with pytest.raises(LoadError, match="loads into PostgreSQL, MySQL, MariaDB and SQLite"):
+        find_dialect(loader)
