@@ -108,6 +108,10 @@ test-databases: .venv-databases/.ready ## test loading into PostgreSQL, MariaDB 
 	fi; \
 	touch "$@"
 
+.PHONY: test-load
+test-load: $(READY) ## test webhooks under load in a whole Airflow; takes some minutes
+	$(BIN)/pytest tests/load
+
 .PHONY: test-distributed
 test-distributed: .venv-distributed/.ready ## test on two Celery workers with Redis and PostgreSQL, killing one
 	sh scripts/install-test-servers.sh redis postgresql

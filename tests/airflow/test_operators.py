@@ -167,7 +167,8 @@ def test_running_again_replaces_the_file_with_the_same_bytes(hotmart: HotmartEmu
     first = participants(destination=file.as_uri(), transaction_status="ALL")
     before, inode = file.read_bytes(), file.stat().st_ino
     again = participants(destination=file.as_uri(), transaction_status="ALL")
-    passing = {"listed_from": first["listed_from"], "listed_until": first["listed_until"]}
+    # Windows are asked for ahead, some of which turn out too full, or not to be needed.
+    passing = {name: first[name] for name in ("listed_from", "listed_until", "calls")}
     assert {**again, **passing} == first
     assert file.read_bytes() == before
     assert before[4:8] == bytes(4), "gzip's time of writing would change from run to run"

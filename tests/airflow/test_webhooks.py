@@ -23,10 +23,8 @@ from airflow_provider_hotmart.emulator.account.webhook_rows import ALL_EVENTS, O
 from airflow_provider_hotmart.emulator.service.webhooks import HOTTOK, Habits
 from tests.airflow.history import free_port
 from tests.airflow.support import HAS_SUPERVISOR, ROOT, connection, environment, small_hotmart
-from tests.airflow.versions import LINE
 
 if HAS_SUPERVISOR:
-    from benchmarks.webhooks import measure
     from tests.airflow.components import Components
 
 pytestmark = [
@@ -200,15 +198,6 @@ def test_a_killed_api_server_loses_nothing_and_tells_nothing_twice(
     airflow3.wait_for(airflow3.is_listening)
     hotmart.webhooks.wait(300)
     assert told_of(airflow3, sold) == Counter(sale.transaction for sale in sold)
-
-
-def test_a_thousand_sales_and_two_kills_lose_nothing_and_start_runs_sooner_than_polling(tmp_path: Path) -> None:
-    result = measure(tmp_path, sales=1000, rate=25, kills=2)
-    assert (result.sales, result.lost, result.twice) == (1000, 0, 0)
-    if LINE >= (3, 2):  # before, the scheduler forgets what is queued while it makes a run
-        assert result.unstarted == 0
-    assert result.deliveries > 1100
-    assert result.run_median < result.polled_median
 
 
 def test_the_watcher_reports_only_what_no_webhook_told_of(hotmart: HotmartEmulator, airflow3: Components) -> None:
