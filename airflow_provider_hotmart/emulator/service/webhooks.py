@@ -23,6 +23,7 @@ HOTTOK = "00000000-0770-4000-a000-000000000003"
 INTERVAL = 0.1
 #: Senders at work at the same time.
 SENDERS = 4
+#: What each habit means, by its name.
 MEANINGS = {
     "duplicates": "share of deliveries that come twice, with the same id",
     "roles": "share of sales of which each role gets a copy, with an id of its own",
