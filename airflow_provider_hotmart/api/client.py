@@ -199,21 +199,22 @@ class Session:
             number = client.budget.acquire(self, self._sleep)
             with self._lock:
                 self.calls += 1
-            response = None
+            body = b""
+            headers: Mapping[str, str] = {}
             error: HotmartError | None
             try:
                 response = self._send("GET", client.config.base_url + call.path, f"Bearer {token}", params=call.params)
             except HotmartTransportError as failure:
                 error = failure
             else:
+                body, headers = response.body, response.headers
                 secrets = (token, client.config.client_secret)
                 error = refusals.error_of(
                     response, call.path, now=client.clock.time(), secrets=secrets, personal=call.personal
                 )
-            client.budget.report(number, {} if response is None else response.headers)
-            if error is None and response is not None:
-                return response.body
-            assert error is not None  # noqa: S101 - for the type checker
+            client.budget.report(number, headers)
+            if error is None:
+                return body
             if call.can_narrow and error.status == 502:
                 raise error
             if isinstance(error, HotmartAuthError):

@@ -95,7 +95,7 @@ class Flattener:
         :param places: of :func:`places_of`.
         :raises HotmartColumnError: for an amount of money that its column cannot hold, naming the row.
         """
-        return [self._row(record, place) for record, place in zip(records, places, strict=False)]
+        return [self._row(record, place) for record, place in zip(records, places, strict=True)]
 
     def _row(self, record: Mapping[str, Any], place: int | None) -> Row:
         row: Row = [None] * len(self.columns)

@@ -18,7 +18,7 @@ from airflow_provider_hotmart.api.filters import Query
 Record = Raw | dict[str, Any]
 
 #: Moments below are in seconds: Hotmart documents seconds and sends milliseconds.
-_FIRST_MILLISECOND = 100_000_000_000
+FIRST_MILLISECOND = 100_000_000_000
 
 _decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
@@ -119,7 +119,7 @@ class RecordReader:
         for path, (start, end) in self._query.between.items():
             moment = _at(content, path.split("."))
             if isinstance(moment, (int, float)):
-                milliseconds = moment if moment >= _FIRST_MILLISECOND else moment * 1000
+                milliseconds = moment if moment >= FIRST_MILLISECOND else moment * 1000
                 if milliseconds < start or (end is not None and milliseconds >= end):
                     return False
         return True

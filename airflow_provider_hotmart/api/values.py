@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_hotmart.api.rows import Record, json_lines
+from airflow_provider_hotmart.api.rows import FIRST_MILLISECOND, Record, json_lines
 
 #: Digits of a decimal, and how many of them are decimal places.
 PRECISION, SCALE = 38, 10
@@ -18,8 +18,6 @@ _PLACES = Decimal(1).scaleb(-SCALE)
 _EXACT = Context(prec=PRECISION, traps=[InvalidOperation, Inexact])
 _ROUNDED = Context(prec=PRECISION, traps=[InvalidOperation])
 _INT64 = 2**63
-#: Moments below are in seconds, those from here on in milliseconds; see ``rows``.
-_FIRST_MILLISECOND = 100_000_000_000
 #: Milliseconds since the epoch of the years 1 and 10,000.
 _FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000, 253_402_300_800_000
 
@@ -131,7 +129,7 @@ def _moment(value: Any) -> int | None:
     number = _integer(value)
     if number is None:
         return None
-    milliseconds = number if abs(number) >= _FIRST_MILLISECOND else number * 1000
+    milliseconds = number if abs(number) >= FIRST_MILLISECOND else number * 1000
     if not _FIRST_MOMENT <= milliseconds < _LAST_MOMENT:
         raise MisfitError
     return milliseconds

@@ -34,9 +34,9 @@ from airflow_provider_hotmart.emulator.service.routes import Routes
 from airflow_provider_hotmart.emulator.service.server import Reply, Server
 from airflow_provider_hotmart.emulator.service.webhooks import HOTTOK, Habits, Webhooks
 
-TOKEN_PATH = "/security/oauth/token"  # noqa: S105
+TOKEN_PATH = "/security/oauth/token"  # noqa: S105 - a path, no secret
 CLIENT_ID = "00000000-e5e5-4000-a000-000000000001"
-CLIENT_SECRET = "00000000-5ec3-4000-a000-000000000002"  # noqa: S105
+CLIENT_SECRET = "00000000-5ec3-4000-a000-000000000002"  # noqa: S105 - of an account that is made up
 USUAL_LIMIT = 500
 _PLAIN_HEADERS = frozenset(
     {
@@ -160,7 +160,7 @@ class HotmartEmulator:
     @property
     def url(self) -> str:
         """Base URL, without a slash at the end."""
-        host = "127.0.0.1" if self._server.host == "0.0.0.0" else self._server.host  # noqa: S104
+        host = "127.0.0.1" if self._server.host == "0.0.0.0" else self._server.host  # noqa: S104 - compared, not listened on
         return f"http://{host}:{self._server.port}"
 
     @property
@@ -370,8 +370,7 @@ class HotmartEmulator:
             return self._routes.answer(call.path, call.params, rng)
         except RequestError as problem:
             return problem.answer(self.quirks)
-        except Exception:  # noqa: BLE001
-            # A bug of the emulator or of a callback must be seen, not taken for a fault that was asked for.
+        except Exception:  # noqa: BLE001 - a bug must be seen, not taken for a fault that was asked for
             traceback.print_exc(file=sys.stderr)
             return error_answer(500, "emulator_error", self.quirks, traceback.format_exc(limit=-1))
 

@@ -93,7 +93,7 @@ class Csv:
     def __init__(self, sink: IO[bytes], columns: Sequence[FlatColumn], *, escape_formulas: bool = False) -> None:
         self._sink = sink
         self._header = ",".join(column.name for column in columns).encode() + b"\n"
-        text = _guarded if escape_formulas else _quoted
+        text = _guarded if escape_formulas else quoted
         by_type: dict[str, Callable[[Any], str]] = {
             "string": text,
             "json": text,
@@ -219,12 +219,13 @@ def find_format(path: str, *, flat: bool = False, escape_formulas: bool = False)
     return Format(kind, compression, flat or kind != "jsonl", escape_formulas)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Write a text as a field of CSV."""
     return f'"{text.replace(_QUOTE, _TWO_QUOTES)}"' if _QUOTE in text else f'"{text}"'
 
 
 def _guarded(text: str) -> str:
-    return _quoted(f"'{text}" if text.startswith(FORMULAS) else text)
+    return quoted(f"'{text}" if text.startswith(FORMULAS) else text)
 
 
 def _plain(number: Decimal) -> str:

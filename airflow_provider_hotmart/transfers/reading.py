@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import msgspec
 
 from airflow_provider_hotmart.storage.errors import StorageError, storage_error
+from airflow_provider_hotmart.storage.formats import quoted
 from airflow_provider_hotmart.storage.object_file import ObjectFile
 from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError
 
@@ -182,7 +183,7 @@ class _Encoding:
         """Read rows as CSV."""
         lines: list[str] = []
         for row in self.rows():
-            fields = ["" if value is None else f'"{value.replace(_QUOTE, _QUOTES)}"' for value in row]
+            fields = ["" if value is None else quoted(value) for value in row]
             lines.append(",".join(fields))
             if len(lines) == BATCH_SIZE:
                 yield ("\n".join(lines) + "\n").encode()
@@ -191,7 +192,6 @@ class _Encoding:
             yield ("\n".join(lines) + "\n").encode()
 
 
-_QUOTE, _QUOTES = '"', '""'
 _JSON_TYPES: dict[str, Any] = {
     "integer": int | None,
     "decimal": Decimal | None,

@@ -246,15 +246,15 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     async def _compare(self, poll: Poll) -> News:
         now = poll.connection.client.clock.time()
         self._pending = [(until, digests) for until, digests in self._pending if until > now]
-        known: list[Iterable[int]] = [
-            *await self._remember(poll.connection).load(now),
-            *(digests for _, digests in self._pending),
-        ]
-        known.append(self._held_back(poll.snapshot, known, now))
+        known = [*await self._remember(poll.connection).load(now), *(digests for _, digests in self._pending)]
         announced = self._remember(poll.connection).announced
-        return await asyncio.get_running_loop().run_in_executor(_comparing, poll.snapshot.news, known, announced)
 
-    def _held_back(self, snapshot: Snapshot, known: list[Iterable[int]], now: float) -> list[int]:
+        def compare() -> News:
+            return poll.snapshot.news([*known, self._held_back(poll.snapshot, known, now)], announced)
+
+        return await asyncio.get_running_loop().run_in_executor(_comparing, compare)
+
+    def _held_back(self, snapshot: Snapshot, known: Iterable[Iterable[int]], now: float) -> list[int]:
         """Those whom a webhook may yet tell of."""
         if not self.webhook_grace:
             return []

@@ -54,11 +54,16 @@ class RestAssetEvents:
 
         :raises AirflowApiError: when there is none, or Airflow cannot be asked.
         """
-        if self._find(asset_uri(conn_id)) is None:
+        self._asset_id(conn_id)
+
+    def _asset_id(self, conn_id: str) -> int:
+        found = self._find(asset_uri(conn_id))
+        if found is None:
             raise AirflowApiError(
                 f"Airflow has no asset {asset_uri(conn_id)}: name it in a DAG, as a schedule or an outlet, because the "
                 "API cannot make one"
             )
+        return found
 
     def store(self, conn_id: str, delivery: Delivery) -> bool:
         """
@@ -69,10 +74,7 @@ class RestAssetEvents:
         :raises AirflowApiError: when Airflow does not take it.
         """
         with self._locks.setdefault(conn_id, threading.Lock()):
-            asset_id = self._find(asset_uri(conn_id))
-            if asset_id is None:
-                self.check(conn_id)
-                raise AssertionError
+            asset_id = self._asset_id(conn_id)
             seen = self._seen.get(conn_id)
             if seen is None:
                 seen = self._read(asset_id)

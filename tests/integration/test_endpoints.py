@@ -168,20 +168,21 @@ class Case:
             return list(listing.objects()), listing
 
 
+#: 700 sales in 90 days, half of them on one day.
+ACCOUNT = {"sales": 700, "days": 90, "spread": "launch", "products": 24, "seed": 3}
+
+
 @pytest.fixture(scope="module")
 def hotmart() -> Iterator[HotmartEmulator]:
-    """700 sales in 90 days, half of them on one day."""
-    with account(700, days=90, spread="launch", products=24, seed=3) as emulator:
+    with account(**ACCOUNT) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def usual(hotmart: HotmartEmulator) -> Iterator[HotmartEmulator]:
-    """The same, and whatever a test does to quirks and faults is undone."""
-    hotmart.quirks = Quirks()
-    yield hotmart
-    hotmart.quirks = Quirks()
-    hotmart.faults.clear()
+def usual() -> Iterator[HotmartEmulator]:
+    """The same for one test alone: a call that another test broke off may still arrive at its own."""
+    with account(**ACCOUNT) as emulator:
+        yield emulator
 
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
