@@ -116,7 +116,7 @@ def line(number: int) -> str:
 
 def copy(dsn: str, manifest: dict[str, Any]) -> float:
     """Let psql copy the file."""
-    from airflow_provider_hotmart.transfers.dialects import Postgres
+    from airflow_provider_hotmart.transfers.dialects.postgres import Postgres
 
     columns = ", ".join(f'"{name}" {Postgres.types[kind]}' for name, kind in COLUMNS.items())
     make = f"DROP TABLE IF EXISTS copied; CREATE TABLE copied ({columns}, PRIMARY KEY ({', '.join(KEY)}))"

@@ -14,9 +14,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_hotmart.api.flat import FlatColumn
 from airflow_provider_hotmart.api.lifecycle import TICKET_RANKS, ranks
-from airflow_provider_hotmart.transfers.dialects import Dialect, find_dialect
-from airflow_provider_hotmart.transfers.manifest import Column, FileManifest, LoadError
+from airflow_provider_hotmart.transfers.dialects import find_dialect
+from airflow_provider_hotmart.transfers.dialects.base import Dialect
+from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError
 from airflow_provider_hotmart.transfers.reading import FileReader
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ MODES = ("upsert", "replace_window", "append")
 #: What each row carries beside the file's own columns: in which window it was listed, and when.
 WINDOW = ("listed_window_start", "listed_window_end")
 LISTED = ("listed_from", "listed_until")
-ADDED = tuple(Column(name, "timestamp") for name in (*WINDOW, *LISTED))
+ADDED = tuple(FlatColumn(name, "timestamp") for name in (*WINDOW, *LISTED))
 #: The columns that say in which state of its life a row is, and the states in their order.
 RANKS = {
     "transaction_status": ranks(),
@@ -205,7 +207,7 @@ class TableLoad:
             time.sleep(LOCK_INTERVAL)
             self._check_stopped()
 
-    def _declared(self, dialect: Dialect, column: Column) -> str:
+    def _declared(self, dialect: Dialect, column: FlatColumn) -> str:
         is_key = column.name in self._key
         return f"{dialect.quote(column.name)} {dialect.column_type(column, is_key=is_key)}"
 

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_hotmart.api import flat
+from airflow_provider_hotmart.api.flat import FlatColumn
+from airflow_provider_hotmart.storage import formats
+
 #: Formats of flat files.
-FORMATS = ("csv", "jsonl", "parquet")
+FORMATS = frozenset(name for name, _ in formats.FORMATS.values())
 #: Types of columns.
-TYPES = ("string", "integer", "decimal", "boolean", "timestamp", "date", "json")
+TYPES = frozenset(flat.TYPES.values())
 
 
 class LoadError(Exception):
@@ -26,19 +30,6 @@ class LoadError(Exception):
     def __init__(self, message: str, *, permanent: bool = True) -> None:
         super().__init__(message)
         self.permanent = permanent
-
-
-@dataclass(frozen=True)
-class Column:
-    """
-    A column of a file.
-
-    :param name: as in the file.
-    :param type: one of ``TYPES``.
-    """
-
-    name: str
-    type: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ class FileManifest:
     sha256: str
     format: str
     compressed: bool
-    columns: tuple[Column, ...]
+    columns: tuple[FlatColumn, ...]
     primary_key: tuple[str, ...]
     window: tuple[datetime, datetime] | None
     listed_from: datetime
@@ -128,7 +119,7 @@ def _parse(value: Any) -> FileManifest:
             sha256=str(value["sha256"]),
             format=str(value["format"]),
             compressed=value.get("compression") == "gzip",
-            columns=tuple(Column(str(one["name"]), str(one["type"])) for one in value["columns"]),
+            columns=tuple(FlatColumn(str(one["name"]), str(one["type"])) for one in value["columns"]),
             primary_key=tuple(str(name) for name in value.get("primary_key") or ()),
             window=window and (_moment(window["start"]), _moment(window["end"])),
             listed_from=_moment(value["listed_from"]),

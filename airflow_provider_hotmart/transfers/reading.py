@@ -156,8 +156,8 @@ class _Csv:
 
     def _parse(self, lines: bytes) -> Iterator[Row]:
         values: list[str | None] = []
-        for quote, quoted, plain, end in _FIELD.findall(lines.decode("utf-8")):
-            values.append(quoted.replace('""', '"') if quote else plain or None)
+        for quote, inside, plain, end in _FIELD.findall(lines.decode("utf-8")):
+            values.append(inside.replace('""', '"') if quote else plain or None)
             if end != ",":
                 if len(values) != len(self._names):
                     raise ValueError("a row with another number of fields")
@@ -276,6 +276,5 @@ _TEXTS: dict[str, Callable[[Any], str | None]] = {
     "decimal": lambda value: f"{value:f}",
     "boolean": lambda value: "true" if value else "false",
     "timestamp": _moment_text,
-    "date": str,
     "json": _json_text,
 }

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ COLUMNS = {
     "price_value": "decimal",
     "is_subscription": "boolean",
     "order_date": "timestamp",
-    "birthday": "date",
     "other": "json",
 }
 KEY = ("transaction", "role", "user_key")
@@ -51,7 +50,6 @@ def row(number: int, **values: Any) -> dict[str, Any]:
         "price_value": Decimal("19.9"),
         "is_subscription": number % 2 == 0,
         "order_date": datetime.fromisoformat("2025-03-01T12:30:15.123+00:00"),
-        "birthday": date(1990, 1, 31),
         "other": '{"seen": 1}',
         **values,
     }
@@ -109,7 +107,6 @@ def parquet_bytes(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str])
         "decimal": pyarrow.decimal128(38, 10),
         "boolean": pyarrow.bool_(),
         "timestamp": pyarrow.timestamp("ms", tz="UTC"),
-        "date": pyarrow.date32(),
         "json": pyarrow.string(),
     }
     schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])

@@ -62,7 +62,7 @@ def test_every_value_arrives_as_it_is_in_the_file(loader: Loader, suffix: str) -
     rows += [
         row(100, price_value=Decimal("1234567890123456789012345678.0123456789"), product_id=2**63 - 1),
         row(101, price_value=Decimal("-0.0000000001"), product_id=-(2**63)),
-        row(102, order_date=datetime(2025, 3, 1, 23, 59, 59, 999000, UTC), birthday=date(1, 1, 1)),
+        row(102, order_date=datetime(2025, 3, 1, 23, 59, 59, 999000, UTC)),
         row(103, order_date=datetime(1999, 12, 31, tzinfo=UTC), other='{"a": [1, null, "\\"é👍\\n"], "b": 1.50}'),
         {name: row(104)[name] for name in KEY},
     ]
