@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import Filter
+from airflow_provider_hotmart.api.endpoint import Filter
 from airflow_provider_hotmart.api.enums import PORTUGUESE
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 

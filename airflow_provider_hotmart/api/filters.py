@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_hotmart.api.dates import parse_datetime
-from airflow_provider_hotmart.api.endpoints import DateRange, Endpoint, Filter
+from airflow_provider_hotmart.api.endpoint import DateRange, Endpoint, Filter
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filter_values import ALL, parse_filter, parse_texts
 from airflow_provider_hotmart.api.windows import Window, iso

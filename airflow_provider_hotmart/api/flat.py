@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from airflow_provider_hotmart.api.endpoints import Column
+from airflow_provider_hotmart.api.endpoint import Column
 from airflow_provider_hotmart.api.errors import HotmartColumnError
 from airflow_provider_hotmart.api.rows import Record
 from airflow_provider_hotmart.api.values import CONVERTERS, PRECISION, SCALE, MisfitError, to_json, to_text

@@ -11,13 +11,13 @@ from typing import Any
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import HotmartClient
+from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.endpoints import (
     SALES,
     SALES_COMMISSIONS,
     SALES_PARTICIPANTS,
     SALES_PRICE_DETAILS,
     SALES_SUMMARY,
-    Endpoint,
 )
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filter_values import parse_texts, suggestion

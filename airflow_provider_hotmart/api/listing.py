@@ -13,7 +13,8 @@ from urllib.parse import quote
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import HotmartClient, Session
-from airflow_provider_hotmart.api.endpoints import SALES, Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
+from airflow_provider_hotmart.api.endpoints import SALES
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filter_values import suggestion
 from airflow_provider_hotmart.api.filters import CLOCK_DIFFERENCE, FIRST_SALE, Query

@@ -14,7 +14,7 @@ from typing import IO, Any
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import Call, Session
-from airflow_provider_hotmart.api.endpoints import Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.errors import (
     HotmartError,
     HotmartInvalidRequestError,

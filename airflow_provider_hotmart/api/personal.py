@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import Column
+from airflow_provider_hotmart.api.endpoint import Column
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filter_values import suggestion
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from airflow_provider_hotmart.api.endpoints import Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import Query
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import Column, Endpoint
+from airflow_provider_hotmart.api.endpoint import Column, Endpoint
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.flat import FlatColumn, Flattener, Row, places_of
 from airflow_provider_hotmart.api.personal import People

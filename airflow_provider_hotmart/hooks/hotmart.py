@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
+from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.endpoints import (
     CLUB_LESSONS,
     CLUB_MODULES,
@@ -32,7 +33,6 @@ from airflow_provider_hotmart.api.endpoints import (
     SUBSCRIPTION_SUMMARIES,
     SUBSCRIPTION_TRANSACTIONS,
     SUBSCRIPTIONS,
-    Endpoint,
 )
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.flat import TYPES
 
 

@@ -176,7 +176,8 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     """One of everything that the pages show, as it really comes."""
     from airflow_provider_hotmart.api.client import HotmartClient
     from airflow_provider_hotmart.api.config import HotmartConfig
-    from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES, SALES_PARTICIPANTS, Endpoint
+    from airflow_provider_hotmart.api.endpoint import Endpoint
+    from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES, SALES_PARTICIPANTS
     from airflow_provider_hotmart.api.filters import build_query
     from airflow_provider_hotmart.api.joining import PARTS, SalesListing
     from airflow_provider_hotmart.api.listing import Listing

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_hotmart.api.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.api.enums import SaleStatus, TicketStatus
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartNotFoundError
 from airflow_provider_hotmart.api.filters import build_query

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.api.endpoints import ENDPOINTS, Endpoint, columns
+from airflow_provider_hotmart.api.endpoint import Endpoint, columns
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 from airflow_provider_hotmart.operators import club, events, products, sales, subscriptions

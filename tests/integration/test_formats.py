@@ -16,7 +16,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_hotmart.api.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.shape import Shape
 from airflow_provider_hotmart.api.windows import Window

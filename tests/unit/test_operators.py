@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_hotmart import operators
 from airflow_provider_hotmart.api import endpoints as table
-from airflow_provider_hotmart.api.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.hooks import hotmart as hooks
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 from airflow_provider_hotmart.operators.base import HotmartListOperator

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_hotmart.api.endpoints import ENDPOINTS, PRODUCTS, SALES_PARTICIPANTS, Column, Endpoint, columns
+from airflow_provider_hotmart.api.endpoint import Column, Endpoint, columns
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS, PRODUCTS, SALES_PARTICIPANTS
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 

@@ -15,7 +15,8 @@ import pytest
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import Call
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS, Endpoint
+from airflow_provider_hotmart.api.endpoint import Endpoint
+from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.errors import HotmartServerError as ServerError
 from airflow_provider_hotmart.api.pagination import (
