@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     if code() != measured:
         parser.error("the code has changed while it was measured: the figures are of no single version of it")
-    page = report(findings, time.monotonic() - began, quick=options.quick)
+    page = report(findings, time.monotonic() - began, options.only or list(MEASUREMENTS), quick=options.quick)
     print(page)
     if options.output is not None:
         options.output.write_text(page, encoding="utf-8")
@@ -99,14 +99,15 @@ def run(name: str, options: Options) -> Findings:
     return findings
 
 
-def report(findings: Sequence[Findings], seconds: float, *, quick: bool) -> str:
+def report(findings: Sequence[Findings], seconds: float, measured: Sequence[str], *, quick: bool) -> str:
     """Write the page of results."""
     parts = ["# Benchmark results\n"]
     if quick:
         parts.append("A quick run, with sizes too small to say anything.\n")
     else:
-        parts.append("Written by `make bench`, all of it in one run; an emulator stands in for Hotmart.\n")
-    parts.append("\n".join(f"- {fact}" for fact in facts(seconds)) + "\n")
+        parts.append("Written by `python -m benchmarks`, all of it in one run; an emulator stands in for Hotmart.\n")
+    told = [*facts(seconds), f"measured: {', '.join(measured)}; of {', '.join(MEASUREMENTS)}"]
+    parts.append("\n".join(f"- {fact}" for fact in told) + "\n")
     checks = [check for one in findings for check in one.checks]
     if checks:
         parts.append(summary(checks).markdown())

@@ -93,11 +93,11 @@ def list_yesterday(hotmart: HotmartEmulator) -> None:
 
     participants = result_of(DAILY, "participants")
     products = result_of(DAILY, "products")
-    path = local(participants["uri"])
+    path = Path(participants["uri"])
     if path.name != f"{yesterday.date()}.jsonl.gz":
         raise DemoError(f"the DAG listed another day than {yesterday.date()}: it wrote {show(path)}")
     records = list(read(path))
-    say(f"   {products['records']} products are in {show(local(products['uri']))}")
+    say(f"   {products['records']} products are in {show(Path(products['uri']))}")
     say(f"   {participants['records']} people in sales of {yesterday.date()} are in {show(path)}. One of its lines:")
     buyer = next(one for one in records if one["role"] == "BUYER")
     for line in textwrap.wrap(json.dumps(buyer, ensure_ascii=False), WIDTH):
@@ -121,7 +121,7 @@ def wait_for_somebody_new(hotmart: HotmartEmulator) -> None:
     say(f"   Now somebody buys (transaction {sale.transaction}), and it looks again:")
     dags_test(hotmart, NEW_BUYERS, now)
     found = result_of(NEW_BUYERS, "new_buyers")
-    say(f"   new: {found['new']}, {', '.join(found['transactions'])}, in {show(local(found['uri']))}")
+    say(f"   new: {found['new']}, {', '.join(found['transactions'])}, in {show(Path(found['uri']))}")
     if found["transactions"] != [sale.transaction]:
         raise DemoError(f"the sensor did not find exactly the sale {sale.transaction}")
 
@@ -197,11 +197,6 @@ def result_of(dag_id: str, task_id: str) -> dict[str, Any]:
     # Some versions of Airflow encode twice.
     result: dict[str, Any] = json.loads(found) if isinstance(found, str) else found
     return result
-
-
-def local(path: str) -> Path:
-    """Return the file that a manifest names."""
-    return Path(path.removeprefix("file://"))
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

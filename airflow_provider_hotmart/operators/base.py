@@ -28,8 +28,8 @@ class HotmartListOperator(BaseOperator):
 
     A manifest has ``uri``, ``bucket``, ``key``, ``conn_id``, ``records``, ``bytes``, ``sha256``, ``format``,
     ``compression``, ``columns`` (each with ``name`` and ``type``; None: Hotmart's own shape), ``primary_key``,
-    ``window`` (``start``, ``end``, ``timezone``; None: no dates), ``statuses``, ``filters``, ``listed_from``, ``listed_until`` and
-    ``calls``. Moments are ISO 8601. Each is an XCom of its own as well.
+    ``window`` (``start``, ``end``, ``timezone``; None: no dates), ``statuses``, ``filters``, ``listed_from``,
+    ``listed_until`` and ``calls``. Moments are ISO 8601. Each is an XCom of its own as well.
 
     :param filters: of the endpoint, by the names of its row in the table (templated); others are left alone, so
         that an operator passes its ``locals()``.

@@ -33,6 +33,16 @@ def tables(text: str) -> dict[str, dict[str, dict[str, str]]]:
     return found
 
 
+def test_what_the_readme_says_of_completeness_is_what_was_found() -> None:
+    results = tables(RESULTS.read_text(encoding="utf-8"))
+    shown = tables((ROOT / "README.md").read_text(encoding="utf-8"))["How complete"]
+    [found] = [table for heading, table in results.items() if "another order at every call" in heading]
+    assert len(shown) >= 3
+    for row, cells in shown.items():
+        for name in ("of all", "twice", "calls"):
+            assert cells[name] == found[row][name], row
+
+
 def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
     results = tables(RESULTS.read_text(encoding="utf-8"))
     shown = tables((ROOT / "README.md").read_text(encoding="utf-8"))["How fast"]
