@@ -118,6 +118,7 @@ def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path:
     own = {
         "airflow_provider_hotmart",
         "airflow_provider_hotmart.api",
+        "airflow_provider_hotmart.api.endpoint",
         "airflow_provider_hotmart.api.endpoints",
         "airflow_provider_hotmart.api.enums",
         "airflow_provider_hotmart.api.lifecycle",
