@@ -24,6 +24,8 @@ _LONGEST_BODY = 1_048_576
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _CUT_AT_LEAST = 16
 _BODILESS = (204, 304)
+# No free port serves two accounts in one process: a client would try the token of the first one on the second.
+_given: set[int] = set()
 
 
 @dataclass
@@ -85,6 +87,17 @@ class Server:
         """Open the port."""
         if self._listener is not None:
             return
+        listener = self._listen()
+        while not self._port and listener.getsockname()[1] in _given:
+            with listener:
+                listener = self._listen()
+        self._port = listener.getsockname()[1]
+        _given.add(self._port)
+        self._listener = listener
+        self._acceptor = threading.Thread(target=self._accept, args=(listener,), name="hotmart-emulator", daemon=True)
+        self._acceptor.start()
+
+    def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,10 +106,7 @@ class Server:
         except OSError:
             listener.close()
             raise
-        self._port = listener.getsockname()[1]
-        self._listener = listener
-        self._acceptor = threading.Thread(target=self._accept, args=(listener,), name="hotmart-emulator", daemon=True)
-        self._acceptor.start()
+        return listener
 
     def stop(self) -> None:
         """Close the port and every connection, whatever they wait for."""

@@ -10,6 +10,8 @@ import pytest
 import requests
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
+from airflow_provider_hotmart.emulator.service.answers import Answer
+from airflow_provider_hotmart.emulator.service.server import Reply, Server
 from tests.unit.emulator.support import SALES, Client
 
 
@@ -68,3 +70,15 @@ def test_nothing_is_left_open(hotmart: HotmartEmulator) -> None:
     while len(os.listdir("/proc/self/fd")) > before and time.monotonic() < deadline:  # noqa: PTH208
         time.sleep(0.01)
     assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+
+
+def test_no_free_port_is_taken_twice() -> None:
+    # A client in this process keeps tokens and connections for an address. There are some 28,000 free ports:
+    # without a memory, two of two thousand servers would share one.
+    ports = []
+    for _ in range(2000):
+        server = Server(lambda call: Reply(Answer(204)))
+        server.start()
+        ports.append(server.port)
+        server.stop()
+    assert len(set(ports)) == len(ports)
