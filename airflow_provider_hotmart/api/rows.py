@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -117,13 +116,13 @@ class RecordReader:
     def _is_kept(self, content: dict[str, Any]) -> bool:
         """Whether a row, or an element of the list in one, fulfils the filters that are applied here."""
         for path, values in self._query.kept.items():
-            text = _at(content, path.split("."))
+            text = at(content, path.split("."))
             if isinstance(text, str):
                 self.met.add((path, text))
             if text not in values:
                 return False
         for path, (start, end) in self._query.between.items():
-            moment = _at(content, path.split("."))
+            moment = at(content, path.split("."))
             if isinstance(moment, (int, float)):
                 milliseconds = moment if moment >= FIRST_MILLISECOND else moment * 1000
                 if milliseconds < start or (end is not None and milliseconds >= end):
@@ -211,31 +210,13 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
     :raises HotmartResponseError: when the row lacks the first value of its identity.
     """
     content = decode(row)
-    values = [_at(content, path.split(".")) for path in endpoint.identity]
+    values = [at(content, path.split(".")) for path in endpoint.identity]
     if values and values[0] in (None, ""):
         raise HotmartResponseError(
             f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
             path=endpoint.path,
         )
     return tuple(values) or (json_lines([row]),)
-
-
-def added_up(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
-    """Make one row of the parts of it: its numbers are added up, without the errors of binary fractions."""
-    if len(rows) == 1:
-        return rows[0]
-    total = decode(rows[0])
-    for path in endpoint.sums:
-        *parents, name = path.split(".")
-        values = [_at(decode(row), path.split(".")) for row in rows]
-        target = total
-        for parent in parents:
-            target = target.get(parent) if isinstance(target, dict) else None
-        numbers = [value for value in values if isinstance(value, (int, float))]
-        if isinstance(target, dict) and numbers:
-            summed = sum((Decimal(str(number)) for number in numbers), Decimal())
-            target[name] = int(summed) if all(isinstance(number, int) for number in numbers) else float(summed)
-    return Raw(_encoder.encode(total))
 
 
 def json_lines(records: Sequence[Any]) -> bytes:
@@ -297,7 +278,8 @@ def fields(row: Any) -> dict[str, Any]:
         return dict(decode(row))
 
 
-def _at(value: Any, names: Sequence[str]) -> Any:
+def at(value: Any, names: Sequence[str]) -> Any:
+    """Look up a scalar by the names that lead to it; None where there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, Raw):
