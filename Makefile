@@ -55,7 +55,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	"$$python" -m venv "$(VENV)"; \
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint "$(CONSTRAINTS)" uv \
 		|| echo "uv cannot be installed here."; \
-	if [ ! -x "$(BIN)/uv" ] || ! "$(BIN)/uv" pip install --quiet --python "$(BIN)/python" \
+	if [ ! -x "$(BIN)/uv" ] || ! "$(BIN)/uv" pip install --quiet --compile-bytecode --python "$(BIN)/python" \
 		--constraint "$(CONSTRAINTS)" --editable '.[dev]'; then \
 		echo "Installing with pip, which takes longer."; \
 		"$(BIN)/python" -m pip install --quiet --disable-pip-version-check \

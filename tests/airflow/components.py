@@ -131,6 +131,7 @@ class Components:
             "AIRFLOW__CORE__PARALLELISM": "2",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
@@ -187,15 +188,12 @@ class Components:
                 start_new_session=True,
             )
 
-    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+    def kill(self, name: str) -> None:
         """Kill a component and all that it started."""
         process = self._running.pop(name)
         with suppress(psutil.NoSuchProcess):
             started = psutil.Process(process.pid).children(recursive=True)
-            process.send_signal(number)
-            if number != signal.SIGKILL:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=10)
+            process.kill()
             for one in started:
                 with suppress(psutil.NoSuchProcess):
                     one.kill()
@@ -205,7 +203,7 @@ class Components:
 
     def _end_all(self) -> None:
         for name in reversed(list(self._running)):
-            self.kill(name, signal.SIGTERM)
+            self.kill(name)
 
     def log(self, name: str) -> Path:
         """Where a component's output goes."""

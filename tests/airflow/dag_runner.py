@@ -1,7 +1,7 @@
 """
-Runs DAGs of one file for real, in a process of its own; `support.py` starts it.
+Runs DAGs for real, in a process of its own; `support.py` starts it.
 
-Reads a JSON object from its standard input: ``file``, ``runs`` (a list of ``dag_id`` and, if need be,
+Reads a JSON object from its standard input: ``file`` (or a folder), ``runs`` (a list of ``dag_id`` and, if need be,
 ``logical_date``, ``run_after``, ``conf``), ``supervised`` and ``unmasked``. Writes what the file gave when it was
 parsed to the file ``report``. What became of the tasks is in Airflow's database.
 """

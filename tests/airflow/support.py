@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -252,7 +252,7 @@ class ThrowawayAirflow:
 
     def run(
         self,
-        dag: str | Path,
+        dag: str | Path | Sequence[Path],
         *runs: str | Mapping[str, Any],
         connections: Mapping[str, Mapping[str, Any]] | None = None,
         supervised: bool = False,
@@ -262,7 +262,7 @@ class ThrowawayAirflow:
         """
         Run DAGs with their tasks for real.
 
-        :param dag: the DAG file, or what is in it.
+        :param dag: the DAG file, several of them, or what is in one.
         :param runs: DAG ids, or ``dag_id`` with ``logical_date``, ``run_after`` (since Airflow 3) and ``conf``.
         :param connections: fields by connection id.
         :param supervised: each task in a process of its own with a log file, as executors of Airflow 3 do.
@@ -272,8 +272,15 @@ class ThrowawayAirflow:
         home = self.home()
         dags = home / "dags"
         dags.mkdir()
-        file = dags / (dag.name if isinstance(dag, Path) else "dag_under_test.py")
-        file.write_text(dag.read_text(encoding="utf-8") if isinstance(dag, Path) else textwrap.dedent(dag))
+        if isinstance(dag, str):
+            file = dags / "dag_under_test.py"
+            file.write_text(textwrap.dedent(dag), encoding="utf-8")
+        elif isinstance(dag, Path):
+            file = Path(shutil.copy(dag, dags))
+        else:
+            file = dags
+            for one in dag:
+                shutil.copy(one, dags)
         job = {
             "file": str(file),
             "report": str(home / "report.json"),

@@ -28,7 +28,7 @@ NOW = datetime(2026, 3, 15, 12, 0, 20, tzinfo=UTC)
 #: Seconds between two polls.
 INTERVAL = 0.01
 #: Seconds after which a sensor that meets nobody gives up.
-TIMEOUT = 1.0
+TIMEOUT = 0.5
 #: Polls after which a watcher that meets nobody is given up.
 POLLS = 5
 
