@@ -15,7 +15,10 @@ CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 VENV := .venv$(if $(filter 3.3,$(AIRFLOW)),,-airflow-$(AIRFLOW))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST_ARGS ?= -n auto
+# One more than there are processors, as some tests wait for Airflow; a file goes to one of them, as a whole Airflow may
+# serve all of it; tests/conftest.py has the slow ones begin.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST_ARGS ?= -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 DOCS_VENV := .venv-docs
 DOCS_READY := $(DOCS_VENV)/.ready
 BENCH_VENV := .venv-bench
@@ -32,6 +35,8 @@ help: ## list the targets
 venv: $(READY) ## make .venv with Airflow, this package and the development tools
 
 # The first interpreter that is new enough and can make a virtual environment. Airflow 2.11 ends at Python 3.12.
+# Compiled like what pip installs: with PYTHONDONTWRITEBYTECODE, as in many containers, each process that the tests start
+# would else spend half of its time on compiling Airflow.
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@set -eu; \
 	if [ "$(AIRFLOW)" = "2.11" ]; then below=13; else below=99; fi; \

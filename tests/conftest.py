@@ -26,3 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("RemovedInAirflow3Warning", "RemovedInAirflow4Warning", "AirflowProviderDeprecationWarning"):
         if hasattr(airflow.exceptions, name):
             config.addinivalue_line("filterwarnings", f"error::airflow.exceptions.{name}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes, begin with the files that take long: none of them is to be waited for at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+        items.sort(key=lambda item: item.path not in slow)
