@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 #: São Paulo, of which the pages tell, has had no daylight saving time since 2019.
 BERLIN = ZoneInfo("Europe/Berlin")
 #: Around a day of 23 hours (March 29) and one of 25 (October 25).
-DAYS = [date(2026, 3, 28) + timedelta(days=n) for n in range(4)] + [
-    date(2026, 10, 24) + timedelta(days=n) for n in range(4)
+DAYS = [date(2026, 3, 28) + timedelta(days=n) for n in range(3)] + [
+    date(2026, 10, 24) + timedelta(days=n) for n in range(3)
 ]
 HOURS = {date(2026, 3, 29): 23, date(2026, 10, 25): 25}
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -166,7 +166,7 @@ def test_the_daily_example_tiles_and_the_backfill_goes_on_to_where_it_begins(
     )
     mornings = [datetime.combine(day + timedelta(days=1), time(6), BERLIN) for day in DAYS]
     runs = [{"dag_id": daily, "logical_date": morning.isoformat()} for morning in mornings]
-    began = mornings[-4].isoformat()
+    began = mornings[-3].isoformat()
     run = airflow.run(
         code.replace("America/Sao_Paulo", "Europe/Berlin"),
         *runs,
@@ -181,7 +181,7 @@ def test_the_daily_example_tiles_and_the_backfill_goes_on_to_where_it_begins(
     check_files(tmp_path / "participants", DAYS, hotmart)
     starts = [midnight(date(2026, month, 1)) for month in range(2, 11)]
     # The daily run of the same morning lists the day before, and the next ones go on from there.
-    ends = [*starts[1:], midnight(DAYS[4] + timedelta(days=1))]
+    ends = [*starts[1:], midnight(DAYS[3] + timedelta(days=1))]
     told = [
         (datetime.fromisoformat(one["window"]["start"]), datetime.fromisoformat(one["window"]["end"])) for one in months
     ]
