@@ -10,6 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
+from msgspec import Raw
+
 from airflow_provider_hotmart.api import refusals, responses
 from airflow_provider_hotmart.api.auth import Token, read_token, shared_token_cache
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK, Clock
@@ -110,6 +112,7 @@ class Call:
     :param params: the query.
     :param retrier: its repetitions.
     :param rows_key: where the rows are, as in the endpoint table.
+    :param row_type: what rows are decoded to, where all of a page can be.
     :param personal: whether the query holds something about a person.
     :param can_narrow: fail at once on 502, which says that the query is too wide, so that the caller narrows it.
     """
@@ -118,6 +121,7 @@ class Call:
     params: Mapping[str, str]
     retrier: Retrier
     rows_key: str | None = "items"
+    row_type: Any = Raw
     personal: bool = False
     can_narrow: bool = False
 
@@ -173,7 +177,9 @@ class Session:
 
     def read(self, call: Call, body: bytes) -> Page:
         """Take the body of a call apart; where it turns out to be no JSON, the call is repeated."""
-        page: Page = self.retrying(call, body, lambda body: responses.parse_page(body, call.path, call.rows_key))
+        page: Page = self.retrying(
+            call, body, lambda body: responses.parse_page(body, call.path, call.rows_key, call.row_type)
+        )
         return page
 
     def retrying(self, call: Call, body: bytes, parse: Callable[[bytes], Any]) -> Any:

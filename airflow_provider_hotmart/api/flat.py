@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from airflow_provider_hotmart.api.endpoint import Column
 from airflow_provider_hotmart.api.errors import HotmartColumnError
+from airflow_provider_hotmart.api.participants import mappings
 from airflow_provider_hotmart.api.rows import Record
 from airflow_provider_hotmart.api.values import CONVERTERS, PRECISION, SCALE, MisfitError, to_json, to_text
 
@@ -184,7 +185,7 @@ def places_of(records: Sequence[Record]) -> Iterator[int | None]:
     """
     sale: Any = None
     met: Counter[Any] = Counter()
-    for record in records:
+    for record in mappings(records):
         role = record.get("role", record.get("source")) if isinstance(record, dict) else None
         if not isinstance(record, dict) or role is None or "transaction" not in record:
             yield None

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 from urllib.parse import quote
 
 from msgspec import Raw
@@ -20,11 +20,14 @@ from airflow_provider_hotmart.api.filter_values import suggestion
 from airflow_provider_hotmart.api.filters import CLOCK_DIFFERENCE, FIRST_SALE, Query
 from airflow_provider_hotmart.api.lifecycle import ALIASES
 from airflow_provider_hotmart.api.pagination import Answer, Pagination, Request
+from airflow_provider_hotmart.api.participants import row_type
 from airflow_provider_hotmart.api.rows import (
     Record,
     RecordReader,
     added_up,
+    fields,
     identity,
+    is_decoded,
     objects,
     refuse_select,
     select_for,
@@ -54,7 +57,9 @@ class Listing:
         self._session = client.session() if session is None else session
         self._is_part = session is not None
         self._reader = RecordReader(query)
-        self._pagination = Pagination(self._session, query.endpoint, personal=query.is_personal)
+        self._pagination = Pagination(
+            self._session, query.endpoint, personal=query.is_personal, row_type=row_type(query)
+        )
         self._next_line = client.clock.monotonic() + PROGRESS_INTERVAL
         self._bare_checked = False
         #: Values that were found in the rows of another endpoint; None: not read yet, or too many to keep.
@@ -111,10 +116,12 @@ class Listing:
 
     def objects(self) -> Iterator[dict[str, Any]]:
         """List one decoded record at a time."""
+        self._pagination.row_type = dict  # all of it is going to be decoded
         batches = iter(self)
         try:
             for batch in batches:
-                yield from objects(batch)
+                # The records of one answer are alike.
+                yield from cast("list[dict[str, Any]]", batch) if is_decoded(batch[0]) else objects(batch)
         finally:
             batches.close()  # type: ignore[attr-defined]  # a generator
 
@@ -280,7 +287,7 @@ class Listing:
         params = {**request.params, **{f"end_{pair.start[1]}": span.bounds()[1] for pair, span in open_ends}}
         ended = False
         for answer in self._pagination.answers([replace(request, params=params, may_be_refused=False)]):
-            ended = ended or not all(b'"end_accession_date"' in bytes(row) for row in answer.rows)
+            ended = ended or not all("end_accession_date" in fields(row) for row in answer.rows)
             yield answer
         if not ended:
             raise HotmartInvalidRequestError(

@@ -22,7 +22,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartResponseError,
 )
 from airflow_provider_hotmart.api.responses import Page
-from airflow_provider_hotmart.api.rows import identity
+from airflow_provider_hotmart.api.rows import identity, json_lines
 from airflow_provider_hotmart.api.windows import Window, parts_for
 
 _log = logging.getLogger(__name__)
@@ -68,13 +68,13 @@ class Answer:
     """
     What came of a request.
 
-    :param rows: JSON objects, in Hotmart's order.
+    :param rows: JSON objects, in Hotmart's order; of one type.
     :param is_bare: the body was an empty object, which may mean that ``select`` matched nothing.
     :param refusal: the error, where the request might be refused.
     """
 
     request: Request
-    rows: list[Raw]
+    rows: list[Any]
     is_bare: bool = False
     refusal: HotmartError | None = None
 
@@ -86,12 +86,15 @@ class Pagination:
     :param session: sends the calls.
     :param endpoint: whose rows they are.
     :param personal: whether the requests hold something about a person.
+    :param row_type: what rows of the endpoint are decoded to, where all of a page can be.
     """
 
-    def __init__(self, session: Session, endpoint: Endpoint, *, personal: bool = False) -> None:
+    def __init__(self, session: Session, endpoint: Endpoint, *, personal: bool = False, row_type: Any = Raw) -> None:
         self._session = session
         self._endpoint = endpoint
         self._personal = personal
+        #: See above.
+        self.row_type = row_type
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """
@@ -144,6 +147,7 @@ class Pagination:
             request.path,
             params,
             rows_key=endpoint.rows_key,
+            row_type=self.row_type if endpoint is self._endpoint else Raw,
             personal=self._personal,
             can_narrow=request.window is not None and request.window.can_split,
         )
@@ -198,7 +202,7 @@ class Pagination:
             clean = not (found.keys & keys)
             found.keys += keys
             found.is_one_answer = found.keys.total() == len(page.rows)
-            file.writelines(bytes(row) + b"\n" for row in page.rows)
+            file.write(json_lines(page.rows))
             if not clean:
                 return None  # what comes twice has moved, and another may have been skipped
             token = page.next_token

@@ -20,9 +20,10 @@ from airflow_provider_hotmart.api.refusals import not_json_error
 
 #: Bytes that are checked to be UTF-8 in one go.
 CHUNK_SIZE = 2**15
-#: A number whose exponent has three digits and more, outside of text: it may be beyond range.
-#: Two patterns, because each begins with a letter that is found quickly.
-_LARGE_EXPONENTS = tuple(re.compile(letter + rb"[+-]?[0-9]{3,}[,}\]\s]") for letter in (b"e", b"E"))
+#: A number whose exponent has three digits and more, outside of text: it may be beyond range. To be searched for in
+#: what _DIGITS makes of a body, because a pattern that begins with fixed characters is found quickly.
+_LARGE_EXPONENT = re.compile(rb"0e0000*[,}\]\s]")
+_DIGITS = bytes.maketrans(b"123456789+-E", b"00000000000e")
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Page:
     """
     One page of a listing.
 
-    :param rows: each a JSON object on one line, as Hotmart wrote it.
+    :param rows: each a JSON object on one line, as Hotmart wrote it; or of the type that was asked for.
     :param total: rows in the whole listing; None where Hotmart does not say.
     :param next_token: of the page that follows; None: this is the last one.
     :param is_bare: the body held neither rows nor anything about pages, as ``{}`` does.
     """
 
-    rows: list[Raw]
+    rows: list[Any]
     total: int | None = None
     next_token: str | None = None
     is_bare: bool = False
@@ -48,27 +49,28 @@ class _PageInfo(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    rows: list[Raw] | None = None
+    rows: list[Any] | None = None
     page_info: _PageInfo | None = None
 
 
 @lru_cache
-def _decoder(key: str) -> msgspec.json.Decoder[_Body]:
+def _decoder(key: str, row_type: Any) -> msgspec.json.Decoder[_Body]:
     """Make what takes a page apart whose rows are under a key."""
-    rows = ("rows", list[Raw] | None, None)  # named again, because what is inherited is not renamed
+    rows = ("rows", list[row_type] | None, None)  # named again, because what is inherited is not renamed
     return msgspec.json.Decoder(msgspec.defstruct("Body", [rows], bases=(_Body,), rename={"rows": key}))
 
 
 _bare_array = msgspec.json.Decoder(list[Raw])
 
 
-def parse_page(body: bytes, path: str, rows_key: str | None = "items") -> Page:
+def parse_page(body: bytes, path: str, rows_key: str | None = "items", row_type: Any = Raw) -> Page:
     """
     Take a page apart.
 
     :param body: of a successful answer.
     :param path: of the request, for errors.
     :param rows_key: where the rows are; ``"[]"``: the body is an array of them; None: the body is the one row.
+    :param row_type: what rows are decoded to, where all of them can be.
     :raises HotmartNotJsonError: when it is not JSON.
     :raises HotmartResponseError: when it is JSON of another form than promised.
     """
@@ -80,24 +82,17 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items") -> Page:
     if b"\n" in body or b"\r" in body:
         body = _compacted(body)
     try:
-        if not body.isascii():
-            # What stays raw is not checked by msgspec. In pieces, because the whole as text is slow to make.
-            pieces = (body[start : start + CHUNK_SIZE] for start in range(0, len(body), CHUNK_SIZE))
-            deque(iterdecode(pieces, "utf-8"), maxlen=0)
-        if rows_key == "[]":
-            page = _Body(_bare_array.decode(body))
-        else:
-            page = _decoder(rows_key).decode(body)
-        if any(pattern.search(body) for pattern in _LARGE_EXPONENTS):
-            msgspec.json.decode(body)
+        page = _parse(body, rows_key, row_type)
     except msgspec.ValidationError as problem:
+        if row_type is not Raw:
+            return parse_page(body, path, rows_key)
         _refuse_form(str(problem), path)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         page = _parse_unusual(body, path, rows_key)
     if is_row and len(page.rows or ()) != 1:
         _refuse_form("it is not one object", path)
     for row in page.rows or ():
-        if bytes(memoryview(row)[:1]) != b"{":
+        if isinstance(row, Raw) and bytes(memoryview(row)[:1]) != b"{":
             _refuse_form("a row is no object", path)
     info = page.page_info or _PageInfo()
     total = info.total_results
@@ -129,6 +124,20 @@ def _compacted(body: bytes) -> bytes:
         return msgspec.json.format(body, indent=-1)
     except (msgspec.DecodeError, RecursionError):
         return body
+
+
+def _parse(body: bytes, rows_key: str, row_type: Any) -> _Body:
+    """Parse a body, and check of it what msgspec does not check of what stays raw."""
+    page = _Body(_bare_array.decode(body)) if rows_key == "[]" else _decoder(rows_key, row_type).decode(body)
+    if row_type is dict and rows_key != "[]":
+        return page
+    if not body.isascii():
+        # In pieces, because the whole as text is slow to make.
+        pieces = (body[start : start + CHUNK_SIZE] for start in range(0, len(body), CHUNK_SIZE))
+        deque(iterdecode(pieces, "utf-8"), maxlen=0)
+    if _LARGE_EXPONENT.search(body.translate(_DIGITS)):
+        msgspec.json.decode(body)
+    return page
 
 
 def _parse_unusual(body: bytes, path: str, rows_key: str) -> _Body:

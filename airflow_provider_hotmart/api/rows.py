@@ -13,9 +13,10 @@ from msgspec import Raw
 from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import Query
+from airflow_provider_hotmart.api.participants import Participant, Sale, participants
 
-#: A row as Hotmart wrote it, or a dictionary whose values are either such raw JSON or decoded.
-Record = Raw | dict[str, Any]
+#: A row as Hotmart wrote it, or a participant or dictionary whose values are either such raw JSON or decoded.
+Record = Raw | Participant | dict[str, Any]
 
 #: Moments below are in seconds: Hotmart documents seconds and sends milliseconds.
 FIRST_MILLISECOND = 100_000_000_000
@@ -44,7 +45,7 @@ class RecordReader:
         #: Values that were met of each key that is filtered here.
         self.met: set[tuple[str, str]] = set()
 
-    def read(self, rows: Sequence[Raw], status: str | None, stamp: Mapping[str, Any] | None = None) -> list[Record]:
+    def read(self, rows: Sequence[Any], status: str | None, stamp: Mapping[str, Any] | None = None) -> list[Record]:
         """
         Make the records of some rows.
 
@@ -54,6 +55,10 @@ class RecordReader:
         """
         stamp = stamp or {}
         query = self._query
+        raw_status = Raw(b"null" if status is None else f'"{status}"'.encode())
+        if rows and isinstance(rows[0], Sale):
+            return [*participants(rows, raw_status)]
+        is_decoded = bool(rows) and isinstance(rows[0], dict)
         if self._list is None and (query.kept or query.between):
             rows = [row for row in rows if self._is_kept(decode(row))]
         if query.select:
@@ -64,7 +69,7 @@ class RecordReader:
         records: list[Record] = []
         asked = dict(stamp)
         if key is not None:
-            asked = {key: Raw(b"null" if status is None else f'"{status}"'.encode()), **stamp}
+            asked = {key: status if is_decoded else raw_status, **stamp}
         is_filtered = self._list is not None and bool(query.kept or query.between)
         for row in rows:
             content = fields(row)
@@ -73,10 +78,11 @@ class RecordReader:
             own = {**own, **content}
             if elements is None:
                 records.append(own)
-            elif is_filtered:
-                records += [{**own, **one} for one in elements if self._is_kept(one)]
-            else:
-                records += [{**own, **one} for one in elements]
+                continue
+            if is_filtered:
+                elements = [one for one in elements if self._is_kept(one)]
+            # What is decoded is copied, so that no record changes with another.
+            records += [{**(msgspec.to_builtins(own) if is_decoded else own), **one} for one in elements]
         return records
 
     def check(self, rows_met: bool) -> None:
@@ -198,7 +204,7 @@ def keep(value: Any, asked: tuple[str, ...]) -> Any:
     return kept
 
 
-def identity(endpoint: Endpoint, row: Raw) -> tuple[Hashable, ...]:
+def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
     """
     Tell a row from others.
 
@@ -211,7 +217,7 @@ def identity(endpoint: Endpoint, row: Raw) -> tuple[Hashable, ...]:
             f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
             path=endpoint.path,
         )
-    return tuple(values) or (bytes(row),)
+    return tuple(values) or (json_lines([row]),)
 
 
 def added_up(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
@@ -232,7 +238,7 @@ def added_up(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
     return Raw(_encoder.encode(total))
 
 
-def json_lines(records: Sequence[Record]) -> bytes:
+def json_lines(records: Sequence[Any]) -> bytes:
     """Write records as JSON Lines: UTF-8, one per line."""
     try:
         return _encoder.encode_lines(records)
@@ -249,15 +255,24 @@ def objects(records: Sequence[Record]) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines.splitlines()]
 
 
+def is_decoded(record: Record) -> bool:
+    """Whether nothing in a record is raw."""
+    return isinstance(record, dict) and not any(isinstance(value, Raw) for value in record.values())
+
+
 def decode(value: Any) -> Any:
-    """Decode raw JSON."""
+    """Decode raw JSON, or a row whose values are; what is decoded stays."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, Sale):
+        value = _encoder.encode(value)
     try:
         return _decode(value)
     except msgspec.DecodeError:  # half of a surrogate pair
         return json.loads(bytes(value))
 
 
-def _plain(record: Record) -> Any:
+def _plain(record: Any) -> Any:
     if isinstance(record, dict):
         return {name: decode(value) if isinstance(value, Raw) else value for name, value in record.items()}
     return decode(record)
@@ -272,8 +287,10 @@ def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
     return Raw(_encoder.encode({**fields(row), **parts}))
 
 
-def fields(row: Raw) -> dict[str, Any]:
-    """Decode a row, but not the values in it."""
+def fields(row: Any) -> dict[str, Any]:
+    """Decode a row, but not the values in it; what is decoded stays."""
+    if isinstance(row, dict):
+        return row
     try:
         return _decode_row(row)
     except msgspec.DecodeError:

@@ -24,6 +24,7 @@ from airflow_provider_hotmart.api.filter_values import ALL, parse_filter
 from airflow_provider_hotmart.api.filters import Query, build_query
 from airflow_provider_hotmart.api.flat import places_of
 from airflow_provider_hotmart.api.listing import Listing
+from airflow_provider_hotmart.api.participants import mappings
 from airflow_provider_hotmart.api.rows import Record, RecordReader, decode, json_lines
 from airflow_provider_hotmart.api.windows import Window, iso
 
@@ -150,7 +151,7 @@ class Watch:
         """
         scope = self.scope
         seen: set[int] = set()
-        for answer in cast("Iterable[list[dict[str, Any]]]", listing):
+        for answer in map(mappings, listing):
             for digest, record, place in zip(self.digests(answer, scope), answer, places_of(answer), strict=True):
                 if digest not in seen:
                     seen.add(digest)
