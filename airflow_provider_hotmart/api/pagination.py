@@ -69,8 +69,7 @@ class Pagination:
         self._session = session
         self._endpoint = endpoint
         self._personal = personal
-        #: See above.
-        self.row_type = row_type
+        self._row_type = row_type
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """
@@ -123,7 +122,7 @@ class Pagination:
             request.path,
             params,
             rows_key=endpoint.rows_key,
-            row_type=self.row_type if endpoint is self._endpoint else Raw,
+            row_type=self._row_type if endpoint is self._endpoint else Raw,
             personal=self._personal,
             can_narrow=request.window is not None and request.window.can_split,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -78,7 +78,7 @@ def _needed(query: Query) -> list[str]:
     return [prefix + key for key in query.kept] or [in_list]
 
 
-def values_found(query: Query, records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+def values_found(query: Query, records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     """
     Find values of a filter that nobody gave in the records of another endpoint.
 
