@@ -5,7 +5,7 @@ Every morning: Hotmart into PostgreSQL, and three questions answered in SQL, eac
 - ``report_refunds``: refunds and late boletos by ISO week.
 - ``report_subscribers``: new, returning and lost subscribers by month.
 
-What each figure is, and is not, is in the documentation of the provider, "A report".
+What each figure is and is not says the page "A report" of the provider's documentation.
 
 It needs the connections ``hotmart_default`` and ``warehouse``, the latter to a PostgreSQL: ``pip install
 'airflow-provider-hotmart[postgres]'``. Files go where the Variable ``hotmart_destination`` says, any URL that Airflow's
@@ -114,9 +114,9 @@ SELECT
     to_char(moment AT TIME ZONE 'America/Sao_Paulo', 'YYYY-MM') AS month,
     product_id,
     MAX(product_name) AS product,
-    COUNT(*) FILTER (WHERE change = 'new') AS new,
-    COUNT(*) FILTER (WHERE change = 'returning') AS returning,
-    COUNT(*) FILTER (WHERE change = 'lost') AS lost
+    COUNT(*) FILTER (WHERE change = 'new') AS new_subscribers,
+    COUNT(*) FILTER (WHERE change = 'returning') AS returning_subscribers,
+    COUNT(*) FILTER (WHERE change = 'lost') AS lost_subscribers
 FROM changes
 GROUP BY month, product_id
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,9 +16,14 @@ import pytest
 
 from airflow_provider_hotmart.emulator import Clock, HotmartEmulator
 from tests.airflow.support import ROOT, ThrowawayAirflow, connection, small_hotmart
+from tests.databases.picture import subscribers_picture
 from tests.databases.servers import Database
 
-EXAMPLE = ROOT / "dags_examples" / "hotmart_report.py"
+EXAMPLE = "hotmart_report"
+FILE = ROOT / "dags_examples" / f"{EXAMPLE}.py"
+PICTURE = ROOT / "docs" / "images" / "report.svg"
+#: Anything: draw the picture anew. Nothing: it has to show the figures.
+PICTURES = os.environ.get("PICTURES")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 #: 06:00 in São Paulo, when the example is scheduled.
 FIRST_RUN = datetime(2026, 2, 4, 9, tzinfo=UTC)
@@ -150,12 +156,12 @@ def test_the_figures_of_the_report_are_those_of_the_account(
 ) -> None:
     def run(moment: datetime, days: int) -> list[Table]:
         done = airflow.run(
-            EXAMPLE,
-            {"dag_id": EXAMPLE.stem, "logical_date": moment.isoformat(), "conf": {"days": days}},
+            FILE,
+            {"dag_id": EXAMPLE, "logical_date": moment.isoformat(), "conf": {"days": days}},
             connections={"hotmart_default": connection(hotmart), "warehouse": postgresql.connection},
             AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
         )
-        assert done.report == {"dags": [EXAMPLE.stem], "import_errors": [], "warnings": []}
+        assert done.report == {"dags": [EXAMPLE], "import_errors": [], "warnings": []}
         assert set(done.states().values()) == {"success"}, done.logs[-5000:]
         return answers(postgresql)
 
@@ -166,6 +172,18 @@ def test_the_figures_of_the_report_are_those_of_the_account(
     assert {currency for _, currency in first[1]} == {"BRL", "USD", "EUR", "MXN", "CLP"}
     assert all(sum(figures) for figures in zip(*first[1].values(), strict=True))
     assert all(sum(figures) >= 3 for figures in zip(*first[2].values(), strict=True))
+
+    # The picture in the documentation is of twelve whole months.
+    picture = subscribers_picture(
+        postgresql.rows(
+            "SELECT month, SUM(new_subscribers)::int, SUM(returning_subscribers)::int, SUM(lost_subscribers)::int "
+            "FROM report_subscribers "
+            "WHERE month BETWEEN '2025-02' AND '2026-01' GROUP BY month ORDER BY month"
+        )
+    )
+    if PICTURES:
+        PICTURE.write_text(picture, encoding="utf-8")
+    assert PICTURE.read_text(encoding="utf-8") == picture, "PICTURES=docs/images make test-databases draws it anew"
 
     # Once more, and over fewer days: what is there already is not counted again, and what is older stays.
     assert run(FIRST_RUN, 120) == first
@@ -184,6 +202,6 @@ def test_the_figures_of_the_report_are_those_of_the_account(
     assert "ACME" not in stored
     [sale, *_] = [sale for sale, status in listed(hotmart) if status == "COMPLETE"]
     postgresql.run(f"DELETE FROM hotmart_commissions WHERE transaction = '{sale.transaction}'")
-    rows = postgresql.rows(runpy.run_path(str(EXAMPLE))["REVENUE"])
+    rows = postgresql.rows(runpy.run_path(str(FILE))["REVENUE"])
     lacking = (day_of(sale.approved_at).date(), sale.product_id, sale.product["name"], None, 1, None)
     assert [row for row in rows if row[3] is None] == [lacking]
