@@ -21,9 +21,10 @@ def subscribers_picture(months: Sequence[tuple[str, int, int, int]]) -> str:
     line = 60 + UNIT * max(new + returning for _, new, returning, _ in months)
     bottom = line + 40 + UNIT * max(lost for *_, lost in months)
     width = 60 + STEP * len(months)
+    look = 'font-family="sans-serif" font-size="12" fill="currentColor"'
+    box = f'viewBox="0 0 {width} {bottom + 10}" role="img" aria-labelledby="report-title"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom + 10}" role="img" '
-        'aria-labelledby="report-title" font-family="sans-serif" font-size="12" fill="currentColor">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box} {look}>',
         f'  <title id="report-title">{title}</title>',
     ]
     for place, (name, colour, opacity) in enumerate(BARS):

@@ -22,7 +22,7 @@ from tests.databases.servers import Database
 EXAMPLE = "hotmart_report"
 FILE = ROOT / "dags_examples" / f"{EXAMPLE}.py"
 PICTURE = ROOT / "docs" / "images" / "report.svg"
-#: Anything: draw the picture anew. Nothing: it has to show the figures.
+#: The folder to draw the picture into anew; without one, only whether it shows the figures is looked at.
 PICTURES = os.environ.get("PICTURES")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 #: 06:00 in São Paulo, when the example is scheduled.
@@ -50,17 +50,18 @@ def hotmart() -> Iterator[HotmartEmulator]:
 
 
 def subscribe(hotmart: HotmartEmulator) -> None:
-    """People who subscribe a second time: before, exactly when, and after the first subscription ends."""
+    """People who subscribe again: before, exactly when, and after their first subscription ends."""
     product = next(one["id"] for one in hotmart.products if one["is_subscription"])
     began = datetime(2025, 9, 10, 12, tzinfo=UTC)
     # The end of a month in São Paulo, when UTC has the next month.
     ended = datetime(2025, 11, 1, 2, 59, 59, tzinfo=UTC)
-    for again in (began, began + DAY, ended, ended + SECOND, ended + 40 * DAY):
-        life = [(began, "APPROVED"), (ended, "REFUNDED")]
-        first = hotmart.add_sale(product_id=product, life=life)
-        hotmart.add_sale(
-            product_id=product, buyer=first.buyer, life=[(again, "APPROVED"), (again + 10 * DAY, "REFUNDED")]
-        )
+    # The second one of the second person is over before the third begins, and the first still runs.
+    others = ([began], [began + DAY, began + 20 * DAY], [ended], [ended + SECOND], [ended + 40 * DAY])
+    for beginnings in others:
+        first = hotmart.add_sale(product_id=product, life=[(began, "APPROVED"), (ended, "REFUNDED")])
+        for again in beginnings:
+            life = [(again, "APPROVED"), (again + 10 * DAY, "REFUNDED")]
+            hotmart.add_sale(product_id=product, buyer=first.buyer, life=life)
 
 
 def day_of(seconds: float) -> datetime:
@@ -182,7 +183,7 @@ def test_the_figures_of_the_report_are_those_of_the_account(
         )
     )
     if PICTURES:
-        PICTURE.write_text(picture, encoding="utf-8")
+        (Path(PICTURES) / PICTURE.name).write_text(picture, encoding="utf-8")
     assert PICTURE.read_text(encoding="utf-8") == picture, "PICTURES=docs/images make test-databases draws it anew"
 
     # Once more, and over fewer days: what is there already is not counted again, and what is older stays.
