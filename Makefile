@@ -96,9 +96,9 @@ test-warehouses: .venv-warehouses/.ready ## test what other providers' operators
 	.venv-warehouses/bin/pytest tests/warehouses
 
 .PHONY: test-databases
-test-databases: .venv-databases/.ready ## test loading into PostgreSQL, MariaDB and SQLite
+test-databases: .venv-databases/.ready ## test loading into PostgreSQL, MariaDB and SQLite (PICTURES=docs/images keeps the report's picture)
 	sh scripts/install-test-servers.sh postgresql mariadb
-	.venv-databases/bin/pytest tests/databases
+	PICTURES="$(PICTURES)" .venv-databases/bin/pytest tests/databases
 
 .venv-databases/.ready: pyproject.toml constraints/airflow-3.3.txt constraints/databases.txt | $(READY)
 	sh scripts/install-test-servers.sh mariadb

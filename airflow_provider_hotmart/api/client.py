@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from msgspec import Raw
@@ -155,7 +156,7 @@ class Session:
 
     def call(self, path: str, params: Mapping[str, str], **facts: Any) -> Call:
         """Prepare a call."""
-        return Call(path, params, self._retrier(), **facts)
+        return Call(path, params, Retrier(self._policy, self._sleep, self.client.budget.block), **facts)
 
     def submit(self, call: Call) -> Future[bytes]:
         """Fetch in one of the threads."""
@@ -177,9 +178,8 @@ class Session:
 
     def read(self, call: Call, body: bytes) -> Page:
         """Take the body of a call apart; where it turns out to be no JSON, the call is repeated."""
-        page: Page = self.retrying(
-            call, body, lambda body: responses.parse_page(body, call.path, call.rows_key, call.row_type)
-        )
+        parse = partial(responses.parse_page, path=call.path, rows_key=call.rows_key, row_type=call.row_type)
+        page: Page = self.retrying(call, body, parse)
         return page
 
     def retrying(self, call: Call, body: bytes, parse: Callable[[bytes], Any]) -> Any:
@@ -226,7 +226,8 @@ class Session:
             if isinstance(error, HotmartAuthError):
                 if renewed:
                     call.retrier.wait(error)
-                token, renewed = self._new_token(token), True
+                token = self._announced(client.tokens.replace(token, self._fetch_token, self.check_running))
+                renewed = True
                 continue
             call.retrier.wait(error)
 
@@ -265,14 +266,8 @@ class Session:
         self.client.clock.sleep(seconds, lambda: self._stopped)
         self.check_running()
 
-    def _retrier(self) -> Retrier:
-        return Retrier(self._policy, self._sleep, self.client.budget.block)
-
     def _token(self) -> str:
         return self._announced(self.client.tokens.get(self._fetch_token, self.check_running))
-
-    def _new_token(self, refused: str) -> str:
-        return self._announced(self.client.tokens.replace(refused, self._fetch_token, self.check_running))
 
     def _announced(self, token: str) -> str:
         if self.client.on_secret is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_hotmart.api.dates import parse_datetime
 from airflow_provider_hotmart.api.endpoint import DateRange, Endpoint, Filter
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.filter_values import ALL, parse_filter, parse_texts
+from airflow_provider_hotmart.api.filter_values import ALL, parse_filter, parse_texts, suggestion
 from airflow_provider_hotmart.api.windows import Window, iso
 
 #: Window where no dates are given.
@@ -236,3 +236,20 @@ def _window(
             f"{start_name} {iso(start)} is after {end_name} {iso(end)}: give an end after the start"
         )
     return Window(start, end), len(bounds) == 2
+
+
+def refuse_unmet(query: Query, met: Collection[tuple[str, str]]) -> None:
+    """
+    Refuse a word that neither this package knows nor Hotmart has anything for.
+
+    :param met: parameters or keys, and their values, that something was found for.
+    :raises HotmartInvalidRequestError: naming the word and those that are known.
+    """
+    for key, value, name in query.unverified:
+        if (key, value) not in met:
+            known = [str(word) for word in query.endpoint.filter(name).words or ()]
+            meant = suggestion(value, known)
+            hint = f" (did you mean {meant!r}?)" if meant else ""
+            raise HotmartInvalidRequestError(
+                f"{name} {value!r} is not known here and nothing was found for it{hint}: known are {', '.join(known)}"
+            )

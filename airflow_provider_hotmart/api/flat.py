@@ -88,7 +88,7 @@ class Flattener:
         """Names of the columns that together tell one row from another."""
         return [USER_KEY if path.endswith("user.ucode") else flat_name(path) for path in self._key]
 
-    def rows(self, records: Sequence[Mapping[str, Any]], places: Iterable[int | None]) -> list[Row]:
+    def rows(self, records: Iterable[Mapping[str, Any]], places: Iterable[int | None]) -> list[Row]:
         """
         Make the rows of some records.
 

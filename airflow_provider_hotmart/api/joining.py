@@ -23,7 +23,8 @@ from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, Hotm
 from airflow_provider_hotmart.api.filter_values import parse_texts, suggestion
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.listing import Listing
-from airflow_provider_hotmart.api.pagination import Answer, Request
+from airflow_provider_hotmart.api.pagination import Answer
+from airflow_provider_hotmart.api.request import Request
 from airflow_provider_hotmart.api.rows import decode, fields, identity, joined, objects
 
 _log = logging.getLogger(__name__)

@@ -5,41 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from itertools import product
-from typing import Any, NoReturn, cast
-from urllib.parse import quote
-
-from msgspec import Raw
+from typing import Any, NoReturn
 
 from airflow_provider_hotmart.api.client import HotmartClient, Session
 from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.endpoints import SALES
-from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
-from airflow_provider_hotmart.api.filter_values import suggestion
-from airflow_provider_hotmart.api.filters import CLOCK_DIFFERENCE, FIRST_SALE, Query
+from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError
+from airflow_provider_hotmart.api.filters import Query, refuse_unmet
 from airflow_provider_hotmart.api.lifecycle import ALIASES
-from airflow_provider_hotmart.api.pagination import Answer, Pagination, Request
+from airflow_provider_hotmart.api.merging import added_up, once, without_repetition
+from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.participants import row_type
-from airflow_provider_hotmart.api.rows import (
-    Record,
-    RecordReader,
-    added_up,
-    fields,
-    identity,
-    is_decoded,
-    objects,
-    refuse_select,
-    select_for,
-)
-from airflow_provider_hotmart.api.windows import Window, iso
+from airflow_provider_hotmart.api.refused import explain_age, is_too_old, read_refused, windows_of_all_time
+from airflow_provider_hotmart.api.request import Request, requests_of, values_found
+from airflow_provider_hotmart.api.rows import Record, RecordReader, objects, refuse_select
 
 _log = logging.getLogger(__name__)
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 10.0
-#: How old a window's start may be, as far as it is known of sales/history.
-MAX_AGE = timedelta(days=730)
 
 
 class Listing:
@@ -109,19 +94,17 @@ class Listing:
                 if records:
                     yield records
             self._reader.check(self.rows > 0)
-            self._check_unverified()
+            refuse_unmet(self._query, self._met | self._reader.met)
         finally:
             if not self._is_part:
                 self._session.close()
 
     def objects(self) -> Iterator[dict[str, Any]]:
         """List one decoded record at a time."""
-        self._pagination.row_type = dict  # all of it is going to be decoded
         batches = iter(self)
         try:
             for batch in batches:
-                # The records of one answer are alike.
-                yield from cast("list[dict[str, Any]]", batch) if is_decoded(batch[0]) else objects(batch)
+                yield from objects(batch)
         finally:
             batches.close()  # type: ignore[attr-defined]  # a generator
 
@@ -134,12 +117,12 @@ class Listing:
         if not query.window_given:
             _log.info("No complete window of dates given: listing %s%s", query.endpoint.noun, self.described)
         answers = self._in_order()
-        yield from self._added_up(answers) if query.endpoint.sums else answers
+        yield from added_up(query.endpoint, answers) if query.endpoint.sums else answers
 
     def _in_order(self) -> Iterator[Answer]:
         query = self._query
         if query.endpoint.status is None:
-            yield from self._without_repetition(self._read([None]))
+            yield from without_repetition(query, self._read([None]))
         elif not query.statuses:
             yield from self._read([None])
         for rank in query.statuses:
@@ -166,7 +149,7 @@ class Listing:
                 refused.setdefault(status, answer.refusal)
             else:
                 answered.add(status)
-                yield self._once(answer, found)
+                yield once(self._query.endpoint, answer, found)
         for status in refused.keys() & answered:
             self._raise(refused[status])  # of a part of the window only, so it is not the name that was refused
         if not names or names & answered:
@@ -182,7 +165,7 @@ class Listing:
 
     def _raise(self, refusal: HotmartError) -> NoReturn:
         if isinstance(refusal, HotmartInvalidRequestError):
-            self._explain_age(refusal)
+            explain_age(self._query, refusal)
         raise refusal
 
     def _through_history(self, refused: Request) -> Iterator[Answer]:
@@ -211,38 +194,16 @@ class Listing:
                 [replace(refused, params={**asked, "transaction": code}, may_be_refused=False) for code in codes]
             )
 
-    def _without_repetition(self, answers: Iterator[Answer]) -> Iterator[Answer]:
-        """Give a row once that comes for several values of a filter, because it moved from one to the other."""
-        found: set[Hashable] = set()
-        stamped = {one.sent_as for one in self._query.endpoint.stamps}
-        several = any(len(values) > 1 for name, values in self._query.fan_out.items() if name not in stamped)
-        for answer in answers:
-            yield self._once(answer, found) if several else answer
-
-    def _once(self, answer: Answer, found: set[Hashable]) -> Answer:
-        stamp = tuple(answer.request.stamp.values())
-        keys = [(stamp, identity(self._query.endpoint, row)) for row in answer.rows]
-        # Two rows of one identity in one answer are two rows.
-        fresh = [row for key, row in zip(keys, answer.rows, strict=True) if key not in found]
-        found.update(keys)
-        return replace(answer, rows=fresh)
-
-    def _added_up(self, answers: Iterator[Answer]) -> Iterator[Answer]:
-        """Make one row of the rows of one identity, which the parts of a listing have each."""
-        rows: dict[Hashable, list[Raw]] = {}
-        request: Request | None = None
-        for answer in answers:
-            request = answer.request
-            for row in answer.rows:
-                rows.setdefault(identity(self._query.endpoint, row), []).append(row)
-        if request is not None:
-            yield Answer(request, [added_up(self._query.endpoint, parts) for parts in rows.values()])
-
     def _read(self, statuses: list[str] | list[None]) -> Iterator[Answer]:
         """Read all that is asked for, of some statuses."""
         for targets in self._targets():
             yield from self._read_requests(
-                [request for status in statuses for target in targets for request in self._requests(target, status)]
+                [
+                    request
+                    for status in statuses
+                    for target in targets
+                    for request in requests_of(self._query, target, status, self._sent_select())
+                ]
             )
 
     def _read_requests(self, requests: list[Request]) -> Iterator[Answer]:
@@ -259,45 +220,15 @@ class Listing:
                 if answer.refusal is None or answer.request.status in self._query.endpoint.refusable:
                     yield answer
                 else:
-                    yield from self._refused(answer.request, answer.refusal)
+                    yield from read_refused(self._pagination, self._query, answer.request, answer.refusal)
             if by_code:
                 # Without dates Hotmart may look at the last 30 days alone.
                 missed = [request for request in requests if id(request) not in settled]
                 for request in missed:
                     yield from self._anywhere(request)
         except HotmartInvalidRequestError as error:
-            self._explain_age(error)
+            explain_age(self._query, error)
             raise
-
-    def _refused(self, request: Request, error: HotmartError) -> Iterator[Answer]:
-        """Say what an error means that may be an answer."""
-        endpoint = self._query.endpoint
-        open_ends = [(pair, span) for pair, span in self._query.ranges if not pair.end[1]]
-        if not open_ends:
-            # Its parent may have vanished since it was found, and some of what has no rows is refused.
-            _log.log(
-                logging.INFO if endpoint.none_is_refused and error.status == 400 else logging.WARNING,
-                "Hotmart has no %s at %s (HTTP %s)",
-                endpoint.noun,
-                request.path,
-                error.status,
-            )
-            return
-        # It does not take one date alone. The other one may mean something else, which then shows.
-        params = {**request.params, **{f"end_{pair.start[1]}": span.bounds()[1] for pair, span in open_ends}}
-        ended = False
-        for answer in self._pagination.answers([replace(request, params=params, may_be_refused=False)]):
-            ended = ended or not all("end_accession_date" in fields(row) for row in answer.rows)
-            yield answer
-        if not ended:
-            raise HotmartInvalidRequestError(
-                f"Hotmart refuses {open_ends[0][0].start[1]} alone, and shows none that goes on with an end: "
-                "filter by other dates",
-                status=error.status,
-                error=error.error,
-                description=error.description,
-                path=error.path,
-            )
 
     def _targets(self) -> Iterator[list[dict[str, str]]]:
         """
@@ -314,81 +245,30 @@ class Listing:
         else:
             found: list[list[dict[str, str]]] = []
             for batch in Listing(self._client, query.parent, self._session):
-                targets = [{**value, **one} for one in self._found(objects(batch)) for value in values]
+                targets = [{**value, **one} for one in values_found(query, objects(batch)) for value in values]
                 if len(query.statuses) > 1:
                     found.append(targets)
                 yield targets
             self._targets_found = found if len(query.statuses) > 1 else None
 
-    def _found(self, records: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
-        """Find values of a filter in the records of another endpoint."""
-        one = self._query.found
-        if one is None or one.found_by is None:
-            return
-        for record in records:
-            column = one.found_by.column
-            value = record.get(column)
-            if value in (None, ""):
-                raise HotmartResponseError(
-                    f"Hotmart's answer has another form than documented (a row has no {column}): report it",
-                    path=one.found_by.endpoint.path,
-                )
-            if not one.found_by.only or record.get(one.found_by.only):
-                yield {one.sent_as: str(value), **{name: str(record[name]) for name in one.found_by.along}}
-
     def _anywhere(self, request: Request) -> Iterator[Answer]:
         """Look for a sale by its code in windows of all time, the latest first, as far back as Hotmart lets us."""
-        now = int(self._query.now)
-        # What may be refused for its age is kept out of the windows that are not.
-        oldest = now - int(MAX_AGE.total_seconds()) + CLOCK_DIFFERENCE
-        windows = [*Window(FIRST_SALE, oldest).pieces(), *Window(oldest, now + CLOCK_DIFFERENCE).pieces()]
-        for window in reversed(windows):
+        for window in windows_of_all_time(self._query.now):
             try:
                 rows = False
                 for answer in self._pagination.answers([replace(request, window=window, may_be_refused=False)]):
                     rows = rows or bool(answer.rows)
                     yield answer
             except HotmartInvalidRequestError as error:
-                if self._is_old(window, error):
+                if is_too_old(window, self._query.now, error):
                     return
                 raise
             if rows:
                 return
 
-    def _requests(self, target: Mapping[str, str], status: str | None) -> list[Request]:
-        query, endpoint = self._query, self._query.endpoint
-        windows: list[Window] | list[None] = [None] if query.window is None else query.window.pieces()
-        params = {**query.params, **target}
-        if status is not None and endpoint.status is not None:
-            params[endpoint.filter(endpoint.status).sent_as] = status
-        if query.select and endpoint.takes_select:
-            params["select"] = select_for(endpoint, self._sent_select(), self._needed())
-        stamps = [one for one in endpoint.stamps if one.sent_as in target]
-        stamp = {one.name: int(target[one.sent_as]) if one.kind == "id" else target[one.sent_as] for one in stamps}
-        in_path = {one.sent_as: quote(params.pop(one.sent_as), safe="") for one in stamps if one.in_path}
-        may_be_refused = endpoint.none_is_refused or any(not pair.end[1] for pair, _ in query.ranges)
-        request = Request(
-            (query.path or endpoint.path).format(**in_path),
-            params,
-            status=status,
-            may_be_refused=may_be_refused or status in endpoint.refusable,
-            may_be_missing=query.found is not None,
-            stamp=stamp,
-        )
-        return [replace(request, window=window) for window in windows]
-
     def _sent_select(self) -> tuple[str, ...]:
         """The paths to ask Hotmart for."""
         return self._query.select
-
-    def _needed(self) -> list[str]:
-        """The paths that are looked at here, whether they were selected or not."""
-        query = self._query
-        if query.endpoint.records_in is None:
-            return [*query.kept, *query.between]
-        prefix = f"{query.endpoint.records_in}."
-        in_list = next(column.path for column in query.endpoint.columns if column.path.startswith(prefix))
-        return [prefix + key for key in query.kept] or [in_list]
 
     def _check_bare(self, request: Request) -> None:
         """
@@ -402,44 +282,6 @@ class Listing:
         plain = replace(request, params={key: value for key, value in request.params.items() if key != "select"})
         if any(answer.rows for answer in self._pagination.answers([plain])):
             refuse_select(self._query, self._query.select[0])
-
-    def _check_unverified(self) -> None:
-        """Refuse a word that neither this package knows nor Hotmart has anything for."""
-        met = self._met | self._reader.met
-        for key, value, name in self._query.unverified:
-            if (key, value) not in met:
-                known = [str(word) for word in self._query.endpoint.filter(name).words or ()]
-                meant = suggestion(value, known)
-                hint = f" (did you mean {meant!r}?)" if meant else ""
-                raise HotmartInvalidRequestError(
-                    f"{name} {value!r} is not known here and nothing was found for it{hint}: "
-                    f"known are {', '.join(known)}"
-                )
-
-    def _is_old(self, window: Window, error: HotmartInvalidRequestError) -> bool:
-        """Whether Hotmart may have refused a window for its age."""
-        oldest = self._query.now - MAX_AGE.total_seconds()
-        return error.status == 400 and error.error == "invalid_parameter" and window.start < oldest
-
-    def _explain_age(self, error: HotmartInvalidRequestError) -> None:
-        """
-        Say of a window that was refused how far back Hotmart lets us look.
-
-        :raises HotmartInvalidRequestError: where that may be the reason.
-        """
-        window = self._query.window
-        if window is None or not self._query.endpoint.dates or not self._is_old(window, error):
-            return
-        oldest = int(self._query.now - MAX_AGE.total_seconds())
-        name = self._query.endpoint.dates[0][0]
-        raise HotmartInvalidRequestError(
-            f"Hotmart refuses {name} {iso(window.start)}, probably for its age: the oldest that can work is "
-            f"{iso(oldest)[:10]} ({MAX_AGE.days} days ago)",
-            status=error.status,
-            error=error.error,
-            description=error.description,
-            path=error.path,
-        ) from None
 
     def _progress(self) -> None:
         """Log how far the listing is, every few seconds."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, Any
 
@@ -21,6 +21,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartNotFoundError,
     HotmartResponseError,
 )
+from airflow_provider_hotmart.api.request import Request
 from airflow_provider_hotmart.api.responses import Page
 from airflow_provider_hotmart.api.rows import identity, json_lines
 from airflow_provider_hotmart.api.windows import Window, parts_for
@@ -36,31 +37,6 @@ MAX_EMPTY_PAGES = 100
 MAX_PAGES = 20_000
 #: Rows that are handed on at a time when they come from disk.
 CHUNK_ROWS = 500
-
-
-@dataclass(frozen=True)
-class Request:
-    """
-    One part of a listing.
-
-    :param path: below the base URL, placeholders filled in.
-    :param params: Hotmart's parameters, without those of window and page.
-    :param window: of dates; None: without.
-    :param status: the status that is asked for; None: any.
-    :param may_be_refused: whether a 400 that says that a value is invalid is an answer like others.
-    :param may_be_missing: whether a 404 is.
-    :param stamp: what records say of what was asked for.
-    :param endpoint: whose path it is; None: that of the listing.
-    """
-
-    path: str
-    params: Mapping[str, str]
-    window: Window | None = None
-    status: str | None = None
-    may_be_refused: bool = False
-    may_be_missing: bool = False
-    stamp: Mapping[str, Any] = field(default_factory=dict)
-    endpoint: Endpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +69,7 @@ class Pagination:
         self._session = session
         self._endpoint = endpoint
         self._personal = personal
-        #: See above.
-        self.row_type = row_type
+        self._row_type = row_type
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """
@@ -147,7 +122,7 @@ class Pagination:
             request.path,
             params,
             rows_key=endpoint.rows_key,
-            row_type=self.row_type if endpoint is self._endpoint else Raw,
+            row_type=self._row_type if endpoint is self._endpoint else Raw,
             personal=self._personal,
             can_narrow=request.window is not None and request.window.can_split,
         )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +19,8 @@ Record = Raw | Participant | dict[str, Any]
 
 #: Moments below are in seconds: Hotmart documents seconds and sends milliseconds.
 FIRST_MILLISECOND = 100_000_000_000
+#: Records that are decoded at a time.
+CHUNK_RECORDS = 50
 
 _decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
@@ -58,7 +59,6 @@ class RecordReader:
         raw_status = Raw(b"null" if status is None else f'"{status}"'.encode())
         if rows and isinstance(rows[0], Sale):
             return [*participants(rows, raw_status)]
-        is_decoded = bool(rows) and isinstance(rows[0], dict)
         if self._list is None and (query.kept or query.between):
             rows = [row for row in rows if self._is_kept(decode(row))]
         if query.select:
@@ -69,7 +69,7 @@ class RecordReader:
         records: list[Record] = []
         asked = dict(stamp)
         if key is not None:
-            asked = {key: status if is_decoded else raw_status, **stamp}
+            asked = {key: raw_status, **stamp}
         is_filtered = self._list is not None and bool(query.kept or query.between)
         for row in rows:
             content = fields(row)
@@ -81,8 +81,7 @@ class RecordReader:
                 continue
             if is_filtered:
                 elements = [one for one in elements if self._is_kept(one)]
-            # What is decoded is copied, so that no record changes with another.
-            records += [{**(msgspec.to_builtins(own) if is_decoded else own), **one} for one in elements]
+            records += [{**own, **one} for one in elements]
         return records
 
     def check(self, rows_met: bool) -> None:
@@ -117,13 +116,13 @@ class RecordReader:
     def _is_kept(self, content: dict[str, Any]) -> bool:
         """Whether a row, or an element of the list in one, fulfils the filters that are applied here."""
         for path, values in self._query.kept.items():
-            text = _at(content, path.split("."))
+            text = at(content, path.split("."))
             if isinstance(text, str):
                 self.met.add((path, text))
             if text not in values:
                 return False
         for path, (start, end) in self._query.between.items():
-            moment = _at(content, path.split("."))
+            moment = at(content, path.split("."))
             if isinstance(moment, (int, float)):
                 milliseconds = moment if moment >= FIRST_MILLISECOND else moment * 1000
                 if milliseconds < start or (end is not None and milliseconds >= end):
@@ -211,31 +210,13 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
     :raises HotmartResponseError: when the row lacks the first value of its identity.
     """
     content = decode(row)
-    values = [_at(content, path.split(".")) for path in endpoint.identity]
+    values = [at(content, path.split(".")) for path in endpoint.identity]
     if values and values[0] in (None, ""):
         raise HotmartResponseError(
             f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
             path=endpoint.path,
         )
     return tuple(values) or (json_lines([row]),)
-
-
-def added_up(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
-    """Make one row of the parts of it: its numbers are added up, without the errors of binary fractions."""
-    if len(rows) == 1:
-        return rows[0]
-    total = decode(rows[0])
-    for path in endpoint.sums:
-        *parents, name = path.split(".")
-        values = [_at(decode(row), path.split(".")) for row in rows]
-        target = total
-        for parent in parents:
-            target = target.get(parent) if isinstance(target, dict) else None
-        numbers = [value for value in values if isinstance(value, (int, float))]
-        if isinstance(target, dict) and numbers:
-            summed = sum((Decimal(str(number)) for number in numbers), Decimal())
-            target[name] = int(summed) if all(isinstance(number, int) for number in numbers) else float(summed)
-    return Raw(_encoder.encode(total))
 
 
 def json_lines(records: Sequence[Any]) -> bytes:
@@ -246,24 +227,25 @@ def json_lines(records: Sequence[Any]) -> bytes:
         return b"".join(json.dumps(_plain(record), separators=(",", ":")).encode() + b"\n" for record in records)
 
 
-def objects(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Decode records."""
-    lines = json_lines(records)
-    try:
-        return _decode_lines(lines)
-    except msgspec.DecodeError:
-        return [json.loads(line) for line in lines.splitlines()]
+def objects(
+    records: Sequence[Record], decode_lines: Callable[[bytes], list[Any]] = _decode_lines
+) -> Iterator[dict[str, Any]]:
+    """
+    Decode records, some at a time: of thousands at once, garbage collection takes more time than decoding.
 
-
-def is_decoded(record: Record) -> bool:
-    """Whether nothing in a record is raw."""
-    return isinstance(record, dict) and not any(isinstance(value, Raw) for value in record.values())
+    :param decode_lines: decodes JSON Lines.
+    """
+    for start in range(0, len(records), CHUNK_RECORDS):
+        lines = json_lines(records[start : start + CHUNK_RECORDS])
+        try:
+            decoded = decode_lines(lines)
+        except msgspec.DecodeError:  # half of a surrogate pair
+            decoded = [json.loads(line) for line in lines.splitlines()]
+        yield from decoded
 
 
 def decode(value: Any) -> Any:
-    """Decode raw JSON, or a row whose values are; what is decoded stays."""
-    if isinstance(value, dict):
-        return value
+    """Decode raw JSON, or a row whose values are."""
     if isinstance(value, Sale):
         value = _encoder.encode(value)
     try:
@@ -287,17 +269,16 @@ def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
     return Raw(_encoder.encode({**fields(row), **parts}))
 
 
-def fields(row: Any) -> dict[str, Any]:
-    """Decode a row, but not the values in it; what is decoded stays."""
-    if isinstance(row, dict):
-        return row
+def fields(row: Raw) -> dict[str, Any]:
+    """Decode a row, but not the values in it."""
     try:
         return _decode_row(row)
     except msgspec.DecodeError:
         return dict(decode(row))
 
 
-def _at(value: Any, names: Sequence[str]) -> Any:
+def at(value: Any, names: Sequence[str]) -> Any:
+    """Look up a scalar by the names that lead to it; None where there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, Raw):

@@ -125,7 +125,7 @@ def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path:
         "airflow_provider_hotmart.failing",
         "airflow_provider_hotmart.operators",
         "airflow_provider_hotmart.operators.base",
-        *(f"airflow_provider_hotmart.operators.{name}" for name in MODULES),
+        *(f"airflow_provider_hotmart.{of}.{name}" for of in ("operators", "api.endpoints") for name in MODULES),
     }
     assert {name for name in added[0] if name.startswith("airflow_provider_hotmart")} <= own
     heavy = ("requests", "urllib3", "pendulum", "fsspec", "upath", "wtforms", "flask")
