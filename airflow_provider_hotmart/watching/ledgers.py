@@ -71,11 +71,13 @@ class Memory:
     :param known: digests of the participants that were reported, by others than the one that asks.
     :param since: when the watch began, in seconds since the epoch; None: it has not begun.
     :param announced: digests of states of sales that webhooks told of.
+    :param is_settled: whether what became of every run that recorded something is known; else ``known`` may shrink.
     """
 
     known: set[int] = field(default_factory=set)
     since: int | None = None
     announced: set[int] = field(default_factory=set)
+    is_settled: bool = True
 
 
 class Reservation(Protocol):
@@ -213,6 +215,11 @@ def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, boo
     return outcomes(runs) if outcomes and runs else {}
 
 
+def are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
+    """Whether the runs of all entries have ended."""
+    return all(one.is_settled or one.run in outcomes for one in entries)
+
+
 def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
     """Collect what was reported, and seen by somebody downstream."""
     known: set[int] = set()
@@ -298,7 +305,8 @@ class XComLedger(Ledger):
         begun = [since for since in self._pull(self._since_key) if isinstance(since, int)]
         self._copies = len(begun)
         others = self._owner.others(entries, now)
-        return Memory(digests_of(others, ask(outcomes, others)), min(begun, default=None))
+        found = ask(outcomes, others)
+        return Memory(digests_of(others, found), min(begun, default=None), is_settled=are_settled(others, found))
 
     @contextmanager
     def reserve(self, now: float) -> Iterator[Reservation]:
@@ -382,6 +390,7 @@ class FileLedger(Ledger):
             digests_of(others, found),
             content.since.get(self._owner.scope_name),
             self._owner.announced(content.entries, now),
+            are_settled(others, found),
         )
 
     @contextmanager
