@@ -284,8 +284,8 @@ class Listing:
             yield answer
         if not ended:
             raise HotmartInvalidRequestError(
-                f"Hotmart refuses {open_ends[0][0].start[1]} alone, and shows none that goes on with an end: "
-                "filter by other dates",
+                f"Hotmart refuses {open_ends[0][0].start[1]} alone: filter by other dates "
+                "(it shows none that goes on with an end)",
                 status=error.status,
                 error=error.error,
                 description=error.description,
@@ -323,7 +323,7 @@ class Listing:
             value = record.get(column)
             if value in (None, ""):
                 raise HotmartResponseError(
-                    f"Hotmart's answer has another form than documented (a row has no {column}): report it",
+                    f"Hotmart's answer has another form than documented: report it (a row has no {column})",
                     path=one.found_by.endpoint.path,
                 )
             if not one.found_by.only or record.get(one.found_by.only):
@@ -405,8 +405,7 @@ class Listing:
                 meant = suggestion(value, known)
                 hint = f" (did you mean {meant!r}?)" if meant else ""
                 raise HotmartInvalidRequestError(
-                    f"{name} {value!r} is not known here and nothing was found for it{hint}: "
-                    f"known are {', '.join(known)}"
+                    f"{name} {value!r} finds nothing{hint}; expected one of {', '.join(known)}"
                 )
 
     def _is_old(self, window: Window, error: HotmartInvalidRequestError) -> bool:
@@ -426,8 +425,8 @@ class Listing:
         oldest = int(self._query.now - MAX_AGE.total_seconds())
         name = self._query.endpoint.dates[0][0]
         raise HotmartInvalidRequestError(
-            f"Hotmart refuses {name} {iso(window.start)}, probably for its age: the oldest that can work is "
-            f"{iso(oldest)[:10]} ({MAX_AGE.days} days ago)",
+            f"Hotmart refuses {name}, probably for its age: give {iso(oldest)[:10]} ({MAX_AGE.days} days ago) or later "
+            f"[{iso(window.start)}]",
             status=error.status,
             error=error.error,
             description=error.description,

@@ -401,7 +401,8 @@ class FileLedger(Ledger):
             others = self._owner.others(content.entries, now)
             if self._loaded is not None and not digests_of(others, {}) <= self._loaded:
                 raise StorageError(
-                    f"ledger {self._file.path!r} was changed by another run meanwhile: run this again", permanent=False
+                    f"ledger was changed by another run meanwhile: run this again [{self._file.path!r}]",
+                    permanent=False,
                 )
             yield _FileReservation(self, content, now, check_lock)
 
@@ -434,19 +435,21 @@ class FileLedger(Ledger):
         except ValueError:
             content = None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise StorageError(f"ledger {path!r} is another kind of file, and is left alone: name a path that is free")
+            raise StorageError(
+                f"ledger is another kind of file, and is left alone: name a path that is free [{path!r}]"
+            )
         if content.get("version", 0) > VERSION:
             raise StorageError(
-                f"ledger {path!r} was written by a newer version of airflow-provider-hotmart "
-                f"(format {content['version']}, this one knows {VERSION}): upgrade the package here too"
+                "ledger was written by a newer version: upgrade airflow-provider-hotmart here too "
+                f"[{path!r}: format {content['version']}, this one knows {VERSION}]"
             )
         try:
             entries = [Entry.read(one) for one in content["entries"]]
             return _Content(entries, dict(content["since"]))
         except (KeyError, TypeError, ValueError):
             raise StorageError(
-                f"ledger {path!r} is damaged: restore it, or delete it to start anew "
-                "(everything in the look-back is then reported again)"
+                "ledger is damaged: restore it, or delete it to start anew, which reports everything in the look-back "
+                f"again [{path!r}]"
             ) from None
 
 

@@ -123,8 +123,8 @@ class AssetMemory(ProcessMemory):
                 continue
             if not isinstance(index, dict) or index["version"] > VERSION:
                 raise StorageError(
-                    f"the state {self._key!r} of the watched asset was written by a newer version of "
-                    "airflow-provider-hotmart: upgrade the package in the triggerer too"
+                    "the asset's state is of a newer version: upgrade airflow-provider-hotmart in the triggerer too "
+                    f"[{self._key!r}]"
                 )
             self._numbers = [number for number, _ in index["parts"]]
             self._entries = [

@@ -486,7 +486,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     report(path, "run-1", 1)
     newer = json.loads(path.read_text()) | {"version": 3, "entries": "of a kind yet to come"}
     path.write_text(json.dumps(newer))
-    with pytest.raises(StorageError, match=r"by a newer version .*\(format 3, this one knows 2\): upgrade"):
+    with pytest.raises(StorageError, match=r"by a newer version: upgrade .*: format 3, this one knows 2\]"):
         known(path)
     assert json.loads(path.read_text()) == newer
 
