@@ -305,7 +305,9 @@ def test_money_that_does_not_fit_fails_and_names_the_row(
     connected: HotmartEmulator, suffix: str, amount: str, tmp_path: Path
 ) -> None:
     edited(connected, lambda row: row["purchase"]["price"].update(value=f"<{amount}>"), "/sales/history")
-    with pytest.raises(Exception, match=r"purchase\.price\.value does not fit into decimal\(38,10\): write JSON Lines .*'HP") as caught:
+    with pytest.raises(
+        Exception, match=r"purchase\.price\.value does not fit into decimal\(38,10\): write JSON Lines .*'HP"
+    ) as caught:
         sales(tmp_path / f"a{suffix}")
     assert "JSON Lines" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
