@@ -92,7 +92,7 @@ def values_found(query: Query, records: Iterable[Mapping[str, Any]]) -> Iterator
         value = record.get(column)
         if value in (None, ""):
             raise HotmartResponseError(
-                f"Hotmart's answer has another form than documented (a row has no {column}): report it",
+                f"Hotmart's answer has another form than documented: report it (a row has no {column})",
                 path=one.found_by.endpoint.path,
             )
         if not one.found_by.only or record.get(one.found_by.only):

@@ -168,4 +168,4 @@ def _decode_with_json(body: bytes, path: str) -> Any:
 
 
 def _refuse_form(what: str, path: str) -> NoReturn:
-    raise HotmartResponseError(f"Hotmart's answer has another form than documented ({what}): report it", path=path)
+    raise HotmartResponseError(f"Hotmart's answer has another form than documented: report it ({what})", path=path)

@@ -108,7 +108,7 @@ class RecordReader:
             found = decode(found)
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise HotmartResponseError(
-                f"Hotmart's answer has another form than documented ({self._list} is no list of objects): report it",
+                f"Hotmart's answer has another form than documented: report it ({self._list} is no list of objects)",
                 path=self._query.endpoint.path,
             )
         return found
@@ -213,7 +213,7 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
     values = [at(content, path.split(".")) for path in endpoint.identity]
     if values and values[0] in (None, ""):
         raise HotmartResponseError(
-            f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
+            f"Hotmart's answer has another form than documented: report it (a row has no {endpoint.identity[0]})",
             path=endpoint.path,
         )
     return tuple(values) or (json_lines([row]),)

@@ -82,8 +82,8 @@ class FileReader:
             self._check(hashed)
         if isinstance(problem, _MALFORMED):
             raise LoadError(
-                f"the file {self._manifest.uri!r} is not of the form that its manifest says "
-                f"({type(problem).__name__}): list it again, and load what that task returns"
+                "a file is not of the form that its manifest says: list it again, and load what that task returns "
+                f"[{self._manifest.uri!r}: {type(problem).__name__}]"
             )
         if problem is not None:
             raise problem
@@ -93,8 +93,8 @@ class FileReader:
             pass
         if hashed.digest.hexdigest() != self._manifest.sha256:
             raise LoadError(
-                f"the file {self._manifest.uri!r} was replaced after it was listed: run the task again that wrote it, "
-                "and load what that one returns"
+                "a file was replaced after it was listed: run the task again that wrote it, and load what that one "
+                f"returns [{self._manifest.uri!r}]"
             )
 
     @contextmanager
@@ -239,7 +239,7 @@ class _Parquet(_Encoding):
             from pyarrow import parquet
         except ImportError:
             raise LoadError(
-                f"reading {manifest.uri!r} needs pyarrow: pip install 'airflow-provider-hotmart[parquet]'"
+                f"reading Parquet needs pyarrow: pip install 'airflow-provider-hotmart[parquet]' [{manifest.uri!r}]"
             ) from None
         # Otherwise it keeps all that it has read of the file until it is closed, and reads whole row groups.
         self._file = parquet.ParquetFile(file, pre_buffer=False, buffer_size=COLUMN_CHUNK_SIZE)
