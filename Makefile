@@ -96,10 +96,14 @@ test-browser: $(READY) ## test the web interface of Airflow in Chromium (PICTURE
 test-stores: .venv-stores/.ready azurite ## test on local files, S3 (moto's server) and Azure Blob (Azurite)
 	HOTMART_TEST_STORES=local,s3,azure .venv-stores/bin/pytest tests/stores
 
+.PHONY: test-warehouses
+test-warehouses: .venv-warehouses/.ready ## test what other providers' operators are given for BigQuery, Redshift, Snowflake, Athena
+	.venv-warehouses/bin/pytest tests/warehouses
+
 .PHONY: test-databases
-test-databases: .venv-databases/.ready ## test loading into PostgreSQL, MariaDB and SQLite
+test-databases: .venv-databases/.ready ## test loading into PostgreSQL, MariaDB and SQLite (PICTURES=docs/images keeps the report's picture)
 	sh scripts/install-test-servers.sh postgresql mariadb
-	.venv-databases/bin/pytest tests/databases
+	PICTURES="$(PICTURES)" .venv-databases/bin/pytest tests/databases
 
 .venv-databases/.ready: pyproject.toml constraints/airflow-3.3.txt constraints/databases.txt | $(READY)
 	sh scripts/install-test-servers.sh mariadb
@@ -126,7 +130,9 @@ test-distributed: .venv-distributed/.ready ## test on two Celery workers with Re
 #   stores       apache-airflow==3.3.2 apache-airflow-providers-amazon[s3fs] apache-airflow-providers-microsoft-azure
 #                moto[server,s3] pytest pytest-timeout pytest-xdist
 #   distributed  apache-airflow[celery,postgres]==3.3.2 psycopg2-binary pytest pytest-timeout pytest-xdist
-.venv-stores/.ready .venv-distributed/.ready: .venv-%/.ready: constraints/%.txt | $(READY)
+#   warehouses   apache-airflow==3.3.2 apache-airflow-providers-amazon[s3fs] apache-airflow-providers-google
+#                apache-airflow-providers-snowflake moto[server,s3] "numpy>=2" pytest pytest-timeout
+.venv-stores/.ready .venv-distributed/.ready .venv-warehouses/.ready: .venv-%/.ready: constraints/%.txt | $(READY)
 	rm -rf .venv-$*
 	$(BIN)/python -m venv .venv-$*
 	@set -eu; \
@@ -222,5 +228,5 @@ build: $(READY) ## build the source archive and the wheel into dist/
 
 .PHONY: clean
 clean: ## remove what these targets made
-	rm -rf .venv .venv-airflow-* .venv-bench .venv-docs .venv-stores .venv-databases .venv-distributed .azurite .demo .nox dist site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-airflow-* .venv-bench .venv-docs .venv-stores .venv-databases .venv-distributed .venv-warehouses .azurite .demo .nox dist site .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find airflow_provider_hotmart benchmarks dags_examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.zones import zone_of
 
-RULE = "expected ISO 8601 text such as '2026-01-31' or '2026-01-31T00:00:00Z', or a datetime"
+RULE = "ISO 8601 text such as '2026-01-31' or '2026-01-31T00:00:00Z', or a datetime"
 
 
 def parse_datetime(value: Any, name: str, zone: str = "UTC") -> int:
@@ -31,7 +31,7 @@ def parse_datetime(value: Any, name: str, zone: str = "UTC") -> int:
         raise HotmartInvalidRequestError(f"timezone: {error}") from None
     if isinstance(value, (int, float)) or (isinstance(value, str) and _is_number(value)):
         raise HotmartInvalidRequestError(
-            f"{name} is the number {value!r}, which may mean seconds or milliseconds: {RULE}"
+            f"{name} is the number {value!r}, expected {RULE} (a number may mean seconds or milliseconds)"
         )
     try:
         read = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
@@ -45,7 +45,7 @@ def parse_datetime(value: Any, name: str, zone: str = "UTC") -> int:
         offset = read.utcoffset() if isinstance(read, datetime) else None
         aware = _moment(local, there) if offset is None else (local - offset).replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # no date, or none between the years 1 and 9999 in UTC
-        raise HotmartInvalidRequestError(f"{name} is {str(value)!r}, {RULE}") from None
+        raise HotmartInvalidRequestError(f"{name} is {str(value)!r}, expected {RULE}") from None
     return calendar.timegm(aware.utctimetuple()) + (1 if aware.microsecond else 0)
 
 

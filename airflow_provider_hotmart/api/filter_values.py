@@ -43,7 +43,7 @@ def parse_filter(one: Filter, value: Any, extra: tuple[str, ...] = ()) -> tuple[
     if one.words is not None:
         values = tuple(dict.fromkeys(_word(text, one, extra) for text in values))
     if not one.several and len(values) > 1:
-        raise HotmartInvalidRequestError(f"{one.name} takes one value, and {len(values)} are given")
+        raise HotmartInvalidRequestError(f"{one.name} takes one value: leave out all but one of {len(values)}")
     return values
 
 
@@ -72,8 +72,7 @@ def _several(value: Any, name: str) -> list[Any]:
         values.sort(key=str)
     if not values:
         raise HotmartInvalidRequestError(
-            f"{name} is an empty list, which would select everything: "
-            "give at least one value, or None to leave the filter out"
+            f"{name} is an empty list: give at least one value, or None to leave the filter out and select everything"
         )
     for one in values:
         if isinstance(one, (list, tuple, set, dict)):
@@ -86,12 +85,11 @@ def _check_value(text: str, name: str) -> None:
     """Refuse what a template gives that has no value: it would select nothing, or everything."""
     if text in _NO_VALUE:
         raise HotmartInvalidRequestError(
-            f"{name} is the text {text!r}, which a template gives that has no value: correct the template, "
-            "or pass None to leave the filter out"
+            f"{name} is the text {text!r}: correct its template, which has no value, or pass None to leave it out"
         )
     if not text.strip():
         raise HotmartInvalidRequestError(
-            f"{name} is empty, which would select everything: give a value, or None to leave the filter out"
+            f"{name} is empty: give a value, or None to leave the filter out and select everything"
         )
 
 
@@ -103,7 +101,7 @@ def _listed(text: str, name: str) -> Any:
             return list(read(text))
         except (ValueError, SyntaxError, TypeError):
             continue
-    raise HotmartInvalidRequestError(f"{name} is {text!r}, which looks like a list and is not readable as one")
+    raise HotmartInvalidRequestError(f"{name} is no readable list: write it like ['one', 'two'] [{text!r}]")
 
 
 def _text(value: Any, one: Filter) -> str:

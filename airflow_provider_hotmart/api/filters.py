@@ -227,13 +227,13 @@ def _window(
         start = bounds.get(start_name, end - length)
     if start == end:
         raise HotmartInvalidRequestError(
-            f"{start_name} and {end_name} are the same moment, {iso(start)}, so the window is empty: give an end after "
-            "the start (since Airflow 3 a cron schedule has data_interval_start equal to data_interval_end: compute "
-            "the window from the day of the run, or schedule with CronDataIntervalTimetable)"
+            "The window is empty: give an end after the start, such as "
+            f"macros.hotmart.yesterday(dag_run, {timezone!r}) and macros.hotmart.today(dag_run, {timezone!r}), because "
+            f"since Airflow 3 a cron schedule's data interval has no length [each is {iso(start)}]"
         )
     if start > end:
         raise HotmartInvalidRequestError(
-            f"{start_name} {iso(start)} is after {end_name} {iso(end)}: give an end after the start"
+            f"{start_name} is after {end_name}: give an end after the start [{iso(start)}, {iso(end)}]"
         )
     return Window(start, end), len(bounds) == 2
 
@@ -251,5 +251,5 @@ def refuse_unmet(query: Query, met: Collection[tuple[str, str]]) -> None:
             meant = suggestion(value, known)
             hint = f" (did you mean {meant!r}?)" if meant else ""
             raise HotmartInvalidRequestError(
-                f"{name} {value!r} is not known here and nothing was found for it{hint}: known are {', '.join(known)}"
+                f"{name} {value!r} finds nothing{hint}; expected one of {', '.join(known)}"
             )

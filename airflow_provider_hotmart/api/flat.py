@@ -88,7 +88,7 @@ class Flattener:
         """Names of the columns that together tell one row from another."""
         return [USER_KEY if path.endswith("user.ucode") else flat_name(path) for path in self._key]
 
-    def rows(self, records: Sequence[Mapping[str, Any]], places: Iterable[int | None]) -> list[Row]:
+    def rows(self, records: Iterable[Mapping[str, Any]], places: Iterable[int | None]) -> list[Row]:
         """
         Make the rows of some records.
 
@@ -103,9 +103,11 @@ class Flattener:
         try:
             other = self._fill(self._tree, record, row, "")
         except MisfitError as misfit:
+            what, value = misfit.args
             name = ", ".join(f"{path} {_at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
             raise HotmartColumnError(
-                f"{misfit} in the row of {name}: write JSON Lines in Hotmart's own shape, which take it as it is"
+                f"{what}: write JSON Lines in Hotmart's own shape, which take it as it is "
+                f"[{_shown(value)}, row of {name}]"
             ) from None
         if other:
             row[self._other] = to_json(other)
@@ -143,7 +145,7 @@ class Flattener:
             if leaf.is_needed:
                 kind = self.columns[leaf.place].type
                 kind = f"{kind}({PRECISION},{SCALE})" if kind == "decimal" else kind
-                raise MisfitError(f"{path} is {_shown(value)}, which {kind} cannot hold,") from None
+                raise MisfitError(f"{path} does not fit into {kind}", value) from None
             return False
         if leaf.first and type(value) is list and value and type(value[0]) is dict:
             for key, place in leaf.first:

@@ -184,7 +184,7 @@ def _body(raw: Any, headers: Mapping[str, str], url: str) -> bytes:
             raise EOFError
     if len(data) > MAX_BODY:
         raise HotmartResponseError(
-            f"The answer is longer than {MAX_BODY >> 20} MB, which no page of Hotmart's is: check host and proxy",
+            f"The answer is longer than any of Hotmart's: check host and proxy (more than {MAX_BODY >> 20} MB)",
             path=urlsplit(url).path,
         )
     return data
@@ -211,8 +211,8 @@ def _error_of(problem: BaseException, url: str) -> HotmartTransportError:
         return HotmartTransportError(f"The proxy did not connect to {where}: check the proxy settings", path=path)
     if any(isinstance(cause, ssl.SSLError) for cause in causes) or "SSLError" in names:
         return HotmartTransportError(
-            f"The certificate of {where} is not trusted, or TLS failed: "
-            "check the clock, and REQUESTS_CA_BUNDLE behind a company proxy",
+            f"TLS with {where} failed: check the clock, and REQUESTS_CA_BUNDLE behind a company proxy "
+            "(its certificate may not be trusted)",
             path=path,
         )
     if "TLS CA certificate" in str(problem):

@@ -93,7 +93,7 @@ class SalesListing(Listing):
         lacking = self._lacking(SALES_SUMMARY)
         if reconcile and lacking:
             raise HotmartInvalidRequestError(
-                f"reconcile compares with Hotmart's summary, which has no filter {', '.join(lacking)}: leave one out"
+                f"reconcile and {', '.join(lacking)} exclude each other: leave one out (the summary has no such filter)"
             )
         #: Sales by the currency of their fee.
         self._sales: Counter[str | None] = Counter()
@@ -242,10 +242,11 @@ class SalesListing(Listing):
         )
 
     def _report(self, differing: str) -> None:
-        text = f"The sales do not agree with Hotmart's summary: {differing}"
+        text = "The sales do not agree with Hotmart's summary"
         if self._reconcile != "warn":
-            raise HotmartResponseError(f"{text}: run it again, or set reconcile='warn'", path=SALES_SUMMARY.path)
-        _log.warning("%s", text)
+            message = f"{text}: run it again, or set reconcile='warn' ({differing})"
+            raise HotmartResponseError(message, path=SALES_SUMMARY.path)
+        _log.warning("%s: %s", text, differing)
 
 
 def _selected(select: tuple[str, ...], include: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from airflow_provider_hotmart.api.client import HotmartClient, Session
 from airflow_provider_hotmart.api.endpoint import Endpoint
@@ -19,7 +19,7 @@ from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.participants import row_type
 from airflow_provider_hotmart.api.refused import explain_age, is_too_old, read_refused, windows_of_all_time
 from airflow_provider_hotmart.api.request import Request, requests_of, values_found
-from airflow_provider_hotmart.api.rows import Record, RecordReader, is_decoded, objects, refuse_select
+from airflow_provider_hotmart.api.rows import Record, RecordReader, objects, refuse_select
 
 _log = logging.getLogger(__name__)
 
@@ -101,12 +101,10 @@ class Listing:
 
     def objects(self) -> Iterator[dict[str, Any]]:
         """List one decoded record at a time."""
-        self._pagination.row_type = dict  # all of it is going to be decoded
         batches = iter(self)
         try:
             for batch in batches:
-                # The records of one answer are alike.
-                yield from cast("list[dict[str, Any]]", batch) if is_decoded(batch[0]) else objects(batch)
+                yield from objects(batch)
         finally:
             batches.close()  # type: ignore[attr-defined]  # a generator
 

@@ -69,8 +69,7 @@ class Pagination:
         self._session = session
         self._endpoint = endpoint
         self._personal = personal
-        #: See above.
-        self.row_type = row_type
+        self._row_type = row_type
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """
@@ -123,7 +122,7 @@ class Pagination:
             request.path,
             params,
             rows_key=endpoint.rows_key,
-            row_type=self.row_type if endpoint is self._endpoint else Raw,
+            row_type=self._row_type if endpoint is self._endpoint else Raw,
             personal=self._personal,
             can_narrow=request.window is not None and request.window.can_split,
         )
@@ -150,8 +149,8 @@ class Pagination:
             if reading > 1:
                 _log.info("The %s moved while they were read, reading them again", self._endpoint.noun)
         raise HotmartResponseError(
-            f"The {self._endpoint.noun} moved during each of {MAX_READINGS} readings, so some may be missing: "
-            "run it again",
+            f"The {self._endpoint.noun} kept moving, so some may be missing: run it again "
+            f"(no two of {MAX_READINGS} readings agree)",
             path=request.path,
         )
 
@@ -187,13 +186,13 @@ class Pagination:
                 return found if page.total is None or page.total <= found.keys.total() else None
             if token in tokens:
                 raise HotmartResponseError(
-                    "A page names a next page that was read already, so the listing has no end: run it again",
+                    "The listing has no end: run it again (a page names a next page that was read already)",
                     path=request.path,
                 )
             if empty >= MAX_EMPTY_PAGES or len(tokens) >= MAX_PAGES:
                 raise HotmartResponseError(
-                    f"The {self._endpoint.noun} have more than {len(tokens)} pages, {empty} empty ones at the end, "
-                    "and so no end: run it again",
+                    f"The listing has no end: run it again (more than {len(tokens)} pages of {self._endpoint.noun}, "
+                    f"{empty} empty ones at the end)",
                     path=request.path,
                 )
             tokens.add(token)

@@ -31,8 +31,7 @@ def parse_personal_data(value: Any, *, pseudonymize_ucode: bool) -> str:
         raise HotmartInvalidRequestError(f"personal_data is {value!r}{hint}, expected one of {', '.join(MODES)}")
     if pseudonymize_ucode and text == KEEP:
         raise HotmartInvalidRequestError(
-            "pseudonymize_ucode hides who people are, and personal_data='keep' tells it: set personal_data to "
-            "'pseudonymize' or 'drop'"
+            "pseudonymize_ucode hides people whom personal_data='keep' shows: set that to 'pseudonymize' or 'drop'"
         )
     return text
 

@@ -89,7 +89,7 @@ def _error(status: int, path: str, error: str | None, description: str | None, w
     if status == 407:
         return HotmartTransportError("The proxy asks for a password: check the proxy settings", **facts)
     if status == 429:
-        return HotmartRateLimitError("Hotmart's call limit is used up", retry_after=wait, **facts)
+        return HotmartRateLimitError("Hotmart's call limit is used up: run it again later", retry_after=wait, **facts)
     if status >= 500 or status in (408, 409, 423, 425, 499):
         return HotmartServerError("Hotmart failed: run it again later", **facts)
     if status in (400, 413, 414, 422):
@@ -148,9 +148,10 @@ def not_json_error(body: bytes, path: str, status: int | None = None) -> Hotmart
     """Say what a firewall, a proxy or a maintenance page sent in place of Hotmart's JSON."""
     looks = "an empty body" if not body.strip() else "something else"
     if body.lstrip()[:1] == b"<":
-        looks = "an HTML page (a firewall or a maintenance notice)"
+        looks = "an HTML page"
     return HotmartNotJsonError(
-        f"Hotmart answered with {looks} in place of its JSON: run it again, and check host and proxy if it stays",
+        f"Hotmart answered with {looks}, not JSON: run it again, and check host and proxy if it stays "
+        "(a firewall or a maintenance notice may answer in its place)",
         status=status,
         path=path,
     )

@@ -46,8 +46,8 @@ def explain_age(query: Query, error: HotmartInvalidRequestError) -> None:
     oldest = int(query.now - MAX_AGE.total_seconds())
     name = query.endpoint.dates[0][0]
     raise HotmartInvalidRequestError(
-        f"Hotmart refuses {name} {iso(window.start)}, probably for its age: the oldest that can work is "
-        f"{iso(oldest)[:10]} ({MAX_AGE.days} days ago)",
+        f"Hotmart refuses {name}, probably for its age: give {iso(oldest)[:10]} ({MAX_AGE.days} days ago) or later "
+        f"[{iso(window.start)}]",
         status=error.status,
         error=error.error,
         description=error.description,
@@ -81,8 +81,8 @@ def read_refused(pagination: Pagination, query: Query, request: Request, error: 
         yield answer
     if not ended:
         raise HotmartInvalidRequestError(
-            f"Hotmart refuses {open_ends[0][0].start[1]} alone, and shows none that goes on with an end: "
-            "filter by other dates",
+            f"Hotmart refuses {open_ends[0][0].start[1]} alone: filter by other dates "
+            "(it shows none that goes on with an end)",
             status=error.status,
             error=error.error,
             description=error.description,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -78,7 +78,7 @@ def _needed(query: Query) -> list[str]:
     return [prefix + key for key in query.kept] or [in_list]
 
 
-def values_found(query: Query, records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+def values_found(query: Query, records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     """
     Find values of a filter that nobody gave in the records of another endpoint.
 
@@ -92,7 +92,7 @@ def values_found(query: Query, records: Sequence[Mapping[str, Any]]) -> Iterator
         value = record.get(column)
         if value in (None, ""):
             raise HotmartResponseError(
-                f"Hotmart's answer has another form than documented (a row has no {column}): report it",
+                f"Hotmart's answer has another form than documented: report it (a row has no {column})",
                 path=one.found_by.endpoint.path,
             )
         if not one.found_by.only or record.get(one.found_by.only):

@@ -128,13 +128,11 @@ def _compacted(body: bytes) -> bytes:
 
 def _parse(body: bytes, rows_key: str, row_type: Any) -> _Body:
     """Parse a body, and check of it what msgspec does not check of what stays raw."""
-    page = _Body(_bare_array.decode(body)) if rows_key == "[]" else _decoder(rows_key, row_type).decode(body)
-    if row_type is dict and rows_key != "[]":
-        return page
     if not body.isascii():
         # In pieces, because the whole as text is slow to make.
         pieces = (body[start : start + CHUNK_SIZE] for start in range(0, len(body), CHUNK_SIZE))
         deque(iterdecode(pieces, "utf-8"), maxlen=0)
+    page = _Body(_bare_array.decode(body)) if rows_key == "[]" else _decoder(rows_key, row_type).decode(body)
     if _LARGE_EXPONENT.search(body.translate(_DIGITS)):
         msgspec.json.decode(body)
     return page
@@ -170,4 +168,4 @@ def _decode_with_json(body: bytes, path: str) -> Any:
 
 
 def _refuse_form(what: str, path: str) -> NoReturn:
-    raise HotmartResponseError(f"Hotmart's answer has another form than documented ({what}): report it", path=path)
+    raise HotmartResponseError(f"Hotmart's answer has another form than documented: report it ({what})", path=path)

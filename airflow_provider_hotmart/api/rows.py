@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,8 @@ Record = Raw | Participant | dict[str, Any]
 
 #: Moments below are in seconds: Hotmart documents seconds and sends milliseconds.
 FIRST_MILLISECOND = 100_000_000_000
+#: Records that are decoded at a time.
+CHUNK_RECORDS = 50
 
 _decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
@@ -57,7 +59,6 @@ class RecordReader:
         raw_status = Raw(b"null" if status is None else f'"{status}"'.encode())
         if rows and isinstance(rows[0], Sale):
             return [*participants(rows, raw_status)]
-        is_decoded = bool(rows) and isinstance(rows[0], dict)
         if self._list is None and (query.kept or query.between):
             rows = [row for row in rows if self._is_kept(decode(row))]
         if query.select:
@@ -68,7 +69,7 @@ class RecordReader:
         records: list[Record] = []
         asked = dict(stamp)
         if key is not None:
-            asked = {key: status if is_decoded else raw_status, **stamp}
+            asked = {key: raw_status, **stamp}
         is_filtered = self._list is not None and bool(query.kept or query.between)
         for row in rows:
             content = fields(row)
@@ -80,8 +81,7 @@ class RecordReader:
                 continue
             if is_filtered:
                 elements = [one for one in elements if self._is_kept(one)]
-            # What is decoded is copied, so that no record changes with another.
-            records += [{**(msgspec.to_builtins(own) if is_decoded else own), **one} for one in elements]
+            records += [{**own, **one} for one in elements]
         return records
 
     def check(self, rows_met: bool) -> None:
@@ -108,7 +108,7 @@ class RecordReader:
             found = decode(found)
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise HotmartResponseError(
-                f"Hotmart's answer has another form than documented ({self._list} is no list of objects): report it",
+                f"Hotmart's answer has another form than documented: report it ({self._list} is no list of objects)",
                 path=self._query.endpoint.path,
             )
         return found
@@ -213,7 +213,7 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
     values = [at(content, path.split(".")) for path in endpoint.identity]
     if values and values[0] in (None, ""):
         raise HotmartResponseError(
-            f"Hotmart's answer has another form than documented (a row has no {endpoint.identity[0]}): report it",
+            f"Hotmart's answer has another form than documented: report it (a row has no {endpoint.identity[0]})",
             path=endpoint.path,
         )
     return tuple(values) or (json_lines([row]),)
@@ -227,24 +227,25 @@ def json_lines(records: Sequence[Any]) -> bytes:
         return b"".join(json.dumps(_plain(record), separators=(",", ":")).encode() + b"\n" for record in records)
 
 
-def objects(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Decode records."""
-    lines = json_lines(records)
-    try:
-        return _decode_lines(lines)
-    except msgspec.DecodeError:
-        return [json.loads(line) for line in lines.splitlines()]
+def objects(
+    records: Sequence[Record], decode_lines: Callable[[bytes], list[Any]] = _decode_lines
+) -> Iterator[dict[str, Any]]:
+    """
+    Decode records, some at a time: of thousands at once, garbage collection takes more time than decoding.
 
-
-def is_decoded(record: Record) -> bool:
-    """Whether nothing in a record is raw."""
-    return isinstance(record, dict) and not any(isinstance(value, Raw) for value in record.values())
+    :param decode_lines: decodes JSON Lines.
+    """
+    for start in range(0, len(records), CHUNK_RECORDS):
+        lines = json_lines(records[start : start + CHUNK_RECORDS])
+        try:
+            decoded = decode_lines(lines)
+        except msgspec.DecodeError:  # half of a surrogate pair
+            decoded = [json.loads(line) for line in lines.splitlines()]
+        yield from decoded
 
 
 def decode(value: Any) -> Any:
-    """Decode raw JSON, or a row whose values are; what is decoded stays."""
-    if isinstance(value, dict):
-        return value
+    """Decode raw JSON, or a row whose values are."""
     if isinstance(value, Sale):
         value = _encoder.encode(value)
     try:
@@ -268,10 +269,8 @@ def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
     return Raw(_encoder.encode({**fields(row), **parts}))
 
 
-def fields(row: Any) -> dict[str, Any]:
-    """Decode a row, but not the values in it; what is decoded stays."""
-    if isinstance(row, dict):
-        return row
+def fields(row: Raw) -> dict[str, Any]:
+    """Decode a row, but not the values in it."""
     try:
         return _decode_row(row)
     except msgspec.DecodeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -79,10 +79,10 @@ class Shape:
 
     def objects(self, records: Sequence[Record]) -> list[dict[str, Any]]:
         """Decode records."""
-        return self._hidden(objects(records))
+        return [*self._hidden(objects(records))]
 
-    def _hidden(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return records if self._people is None else [self._people.hide(record) for record in records]
+    def _hidden(self, records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        return records if self._people is None else map(self._people.hide, records)
 
 
 def _asked(endpoint: Endpoint) -> list[Column]:

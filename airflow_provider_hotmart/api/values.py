@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
 import msgspec
 
-from airflow_provider_hotmart.api.rows import FIRST_MILLISECOND, Record, json_lines
+from airflow_provider_hotmart.api.rows import FIRST_MILLISECOND, Record, objects
 
 #: Digits of a decimal, and how many of them are decimal places.
 PRECISION, SCALE = 38, 10
@@ -29,13 +29,9 @@ class MisfitError(Exception):
     """A value that its column cannot hold."""
 
 
-def exact_objects(records: Sequence[Record]) -> list[dict[str, Any]]:
+def exact_objects(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     """Decode records, with numbers as they are written."""
-    lines = json_lines(records)
-    try:
-        return _decode_lines(lines)
-    except msgspec.DecodeError:  # half of a surrogate pair
-        return [json.loads(line) for line in lines.splitlines()]
+    return objects(records, _decode_lines)
 
 
 def exact_lines(records: Iterable[Mapping[str, Any]]) -> bytes:

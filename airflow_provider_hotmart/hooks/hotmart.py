@@ -193,8 +193,8 @@ class HotmartHook(BaseHook):
         key = self._client.config.pseudonym_key
         if key is None:
             raise HotmartConfigError(
-                f"Check connection {self.hotmart_conn_id!r}: {need} needs a secret, and 'Pseudonym key' (pseudonym_key "
-                "in the extra) is empty: fill it in, and never change it, or the same people get other pseudonyms."
+                f"Check connection {self.hotmart_conn_id!r}: fill in 'Pseudonym key' (pseudonym_key in the extra), a "
+                f"secret that {need} needs, and never change it, or the same people get other pseudonyms."
             )
         return key
 

@@ -64,6 +64,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     :param roles: only people in these roles: BUYER, PRODUCER, COPRODUCER, AFFILIATE (templated).
     :param select: dot paths of the fields to write to the destination (templated).
     :param since: earliest order date: ISO 8601 text or ``datetime``; ``"now"``: the start of the first run (templated).
+    :param timezone: of ``since`` where it names none; None: the connection's (templated).
     :param lookback: how far each look goes back from now, at most 366 days.
     :param report_status_changes: whether somebody is new again in another state of the sale, refunded say.
     :param ledger: where to remember what was reported: ``"xcom"``: in the XComs of this task's runs, each of which
@@ -90,6 +91,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         *filters,
         "select",
         "since",
+        "timezone",
         "ledger",
         "ledger_conn_id",
         "destination",
@@ -123,6 +125,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         roles: str | Sequence[str] | None = None,
         select: str | Sequence[str] | None = None,
         since: Any = None,
+        timezone: str | None = None,
         lookback: timedelta = timedelta(days=7),
         report_status_changes: bool = True,
         ledger: str | ObjectStoragePath | None = XCOM,
@@ -144,6 +147,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             setattr(self, name, arguments[name])
         self.select = select
         self.since = since
+        self.timezone = timezone
         self.lookback = lookback
         self.report_status_changes = report_status_changes
         self.ledger = ledger
@@ -279,8 +283,9 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         if file is not None:
             claim_destination(ti, file)
         now = client.clock.time()
+        zone = self.timezone or client.config.timezone
         memory = ledger.load(now, partial(outcomes, ti))
-        since = watch.begin(memory.since, _started(context, now), client.config.timezone)
+        since = watch.begin(memory.since, _started(context, now), zone)
         begun = since if self.since == NOW else None
         window = watch.window(now, since)
         listing = watch.listing(client, window)
@@ -310,7 +315,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             listed_until = client.clock.time()
             self.log.info("%d new of %d in %s", len(new), len(seen), window)
             warn_of_cost(watch, listing.calls, self.poke_interval, client.budget.limit)
-            look.seen = digest_of_all(seen)
+            # While a run may yet fail, people may be new though nobody comes: the trigger's next poll wakes the sensor.
+            look.seen = digest_of_all(seen) if memory.is_settled else ""
             if len(new) < self.min_new:
                 if memory.since is None and begun is not None:
                     # The next run goes on from here, even if this one meets nobody.
@@ -326,7 +332,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             }
             if writer is not None:
                 listed = (listed_from, listed_until)
-                facts = describe(writer.result, listing.query, shape.primary_key, client.config.timezone, listed)
+                facts = describe(writer.result, listing.query, shape.primary_key, zone, listed)
                 look.value |= {**facts, "calls": listing.calls}
             self._check_running()
             # Before the ledger: a crash between the two must repeat, not lose.

@@ -32,8 +32,8 @@ def claim_destination(ti: Any, file: RecordFile) -> None:
             ti.xcom_push(key=CLAIM, value=None)
     if other is not None:
         raise StorageError(
-            f"destination {file.path!r} is written by map index {other} of this task in the same run as well: "
-            "give each its own, with the mapped value in its name"
+            f"destination is also written by map index {other}: give each its own, with the mapped "
+            f"value in its name [{file.path!r}]"
         )
 
 

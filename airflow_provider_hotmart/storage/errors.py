@@ -58,6 +58,7 @@ def storage_error(argument: str, path: str, problem: BaseException) -> StorageEr
     :param path: the file.
     :param problem: what was raised.
     """
+    kind = type(problem).__name__
     remedy = f"check the path and its permissions, and {argument}_conn_id"
     if isinstance(problem, ImportError) or "filesystem" in str(problem).lower():
         extra = EXTRAS.get(path.partition(":")[0])
@@ -66,9 +67,11 @@ def storage_error(argument: str, path: str, problem: BaseException) -> StorageEr
             remedy = f"install the store's provider: pip install 'airflow-provider-hotmart[{extra}]'"
     elif isinstance(problem, AirflowNotFoundException):
         remedy = f"define the connection, or name another one in {argument}_conn_id"
+    elif isinstance(problem, TimeoutError):
+        remedy = "run it again"
     message = " ".join(str(problem).split())[:300]
     return StorageError(
-        f"{argument} {path!r} cannot be used ({type(problem).__name__}: {message}): {remedy}",
+        f"{argument} cannot be used ({kind}): {remedy} [{path!r}: {message}]",
         permanent=_is_permanent(problem),
     )
 

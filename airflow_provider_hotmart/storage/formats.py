@@ -210,12 +210,12 @@ def find_format(path: str, *, flat: bool = False, escape_formulas: bool = False)
     name = path.rpartition("/")[2].lower()
     suffix = next((one for one in FORMATS if name.endswith(one) and len(name) > len(one)), None)
     if suffix is None:
-        raise StorageError(f"destination {path!r} has no suffix of a known format: end it in {', '.join(FORMATS)}")
+        raise StorageError(f"destination has no suffix of a known format: end it in {', '.join(FORMATS)} [{path!r}]")
     kind, compression = FORMATS[suffix]
     if escape_formulas and kind != "csv":
-        raise StorageError(f"escape_formulas is for spreadsheets, and destination {path!r} is none: end it in .csv")
+        raise StorageError(f"escape_formulas is for spreadsheets, and destination is none: end it in .csv [{path!r}]")
     if kind == "parquet" and find_spec("pyarrow") is None:
-        raise StorageError(f"destination {path!r} needs pyarrow: install airflow-provider-hotmart[parquet]")
+        raise StorageError(f"destination needs pyarrow: pip install 'airflow-provider-hotmart[parquet]' [{path!r}]")
     return Format(kind, compression, flat or kind != "jsonl", escape_formulas)
 
 

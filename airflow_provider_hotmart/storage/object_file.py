@@ -157,12 +157,12 @@ class ObjectFile:
         except StorageError:
             raise
         except StoppedError:
-            message = f"{self._argument} {self.path!r} is not written: the task was stopped"
+            message = f"{self._argument} is not written: the task was stopped [{self.path!r}]"
             raise StorageError(message, permanent=False) from None
         except LockedError:
             message = (
-                f"{self._argument} {self.path!r} is being written by another run: run this again "
-                "(the lock of a process that died is ignored after a quarter of an hour)"
+                f"{self._argument} is being written by another run: run this again; the lock of a process that died "
+                f"is ignored after a quarter of an hour [{self.path!r}]"
             )
             raise StorageError(message, permanent=False) from None
         except Exception as problem:

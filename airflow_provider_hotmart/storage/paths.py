@@ -74,7 +74,7 @@ def checked_path(value: Any, argument: str) -> str:
         scheme, is_url, rest = text.partition("://")
         objection = _objection_to_url(scheme, rest) if is_url else _objection_to_path(text)
     if objection is not None:
-        raise StorageError(f"{argument} {text!r} {objection}")
+        raise StorageError(f"{argument} {objection} [{text!r}]")
     return text
 
 

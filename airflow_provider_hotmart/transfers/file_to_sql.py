@@ -12,7 +12,7 @@ from airflow_provider_hotmart.failing import check_rendered, fail_without_retry,
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_hotmart.transfers.loading import TableLoad
+    from airflow_provider_hotmart.transfers.loading import Loaded, TableLoad
 
 
 class HotmartFileToSqlOperator(BaseOperator):
@@ -46,6 +46,7 @@ class HotmartFileToSqlOperator(BaseOperator):
     #: What on_kill ends.
     _load: TableLoad | None = None
     _killed = False
+    _loaded: Loaded | None = None
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class HotmartFileToSqlOperator(BaseOperator):
             )
             if self._killed:
                 load.stop()
-            loaded = load.run(BaseHook.get_hook(self.conn_id).get_conn())
+            loaded = self._loaded = load.run(BaseHook.get_hook(self.conn_id).get_conn())
         facts = (loaded.records, loaded.rows, loaded.schema, self.table, self.mode, loaded.deleted)
         self.log.info("Read %d records and wrote %d rows to %s.%s (%s), deleted %d before", *facts)
         return {
@@ -108,3 +109,17 @@ class HotmartFileToSqlOperator(BaseOperator):
         self._killed = True
         if self._load is not None:
             self._load.stop()
+
+    def get_openlineage_facets_on_complete(self, _: Any) -> Any:
+        """Tell OpenLineage what was read and written; called where its provider is installed."""
+        from airflow_provider_hotmart.operators.lineage import openlineage_of_load
+        from airflow_provider_hotmart.transfers.loading import ADDED
+        from airflow_provider_hotmart.transfers.manifest import parse_manifests
+
+        if self._loaded is None:
+            return None
+        manifests = parse_manifests(self.manifest)
+        table = f"{self._loaded.schema}.{self.table}"
+        columns = (*manifests[0].columns, *ADDED)
+        uris = [one.uri for one in manifests]
+        return openlineage_of_load(uris, self.conn_id, table, columns, self._loaded.rows)

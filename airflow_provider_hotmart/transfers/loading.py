@@ -157,17 +157,19 @@ class TableLoad:
 
     def _check_arguments(self) -> None:
         if self._mode not in MODES:
-            raise LoadError(f"mode is {self._mode!r}: it can be {', '.join(MODES)}")
+            raise LoadError(f"mode is {self._mode!r}, expected {', '.join(MODES)}")
         if not str(self._table).strip():
             raise LoadError("table is blank: name the table, and check the template if there is one")
         if taken := [column.name for column in ADDED if column.name in self._names]:
-            raise LoadError(f"the file has columns of its own that are called {', '.join(taken)}: it cannot be loaded")
+            raise LoadError(f"the file has columns that the load adds: list it without {', '.join(taken)}")
         if self._mode == "upsert" and not self._key:
             raise LoadError("nothing tells the rows of this file apart: load it with mode='replace_window' or 'append'")
         if self._mode == "replace_window":
             for manifest in self._manifests:
                 if manifest.window is None:
-                    raise LoadError(f"{manifest.uri!r} was listed without a window: load it with mode='upsert'")
+                    raise LoadError(
+                        f"a file was listed without a window: load it with mode='upsert' [{manifest.uri!r}]"
+                    )
 
     def _check_stopped(self) -> None:
         if self._stopped:
@@ -238,10 +240,10 @@ class TableLoad:
         narrow = [column for column in expected if not dialect.fits(column, found[column.name.casefold()])]
         if narrow:
             columns = ", ".join(
-                f"{dialect.quote(one.name)} is {found[one.name.casefold()]} and has to be {dialect.types[one.type]}"
+                f"{dialect.quote(one.name)} has to be {dialect.types[one.type]}, and is {found[one.name.casefold()]}"
                 for one in narrow
             )
-            raise LoadError(f"table {name} has columns that do not hold every value unchanged: {columns}")
+            raise LoadError(f"table {name} has columns that cannot hold every value: {columns}")
         keys = [{name.casefold() for name in key} for key in dialect.unique_keys(schema, self._table)]
         if self._key and self._mode != "append" and {name.casefold() for name in self._key} not in keys:
             statement = dialect.add_key(schema, self._table, self._key)
@@ -323,8 +325,8 @@ class TableLoad:
 def _check_records(manifest: FileManifest, records: int) -> None:
     if records != manifest.records:
         raise LoadError(
-            f"{manifest.uri!r} has {records} rows, and its manifest says {manifest.records}: list it again, and "
-            "load what that task returns"
+            "a file has other rows than its manifest says: list it again, and load what that task returns "
+            f"[{manifest.uri!r}: {records}, not {manifest.records}]"
         )
 
 

@@ -86,7 +86,7 @@ def parse_manifests(value: Any) -> list[FileManifest]:
     for other in manifests[1:]:
         if (other.columns, other.primary_key) != (first.columns, first.primary_key):
             raise LoadError(
-                f"the files {first.uri!r} and {other.uri!r} have different columns: load them in tasks of their own"
+                f"the files have different columns: load them in tasks of their own [{first.uri!r}, {other.uri!r}]"
             )
     return manifests
 
@@ -109,7 +109,7 @@ def _parse(value: Any) -> FileManifest:
         raise LoadError("manifest is not that of a file: set destination on the listing task, and give its output")
     uri = str(value["uri"])
     if not value.get("columns"):
-        raise LoadError(f"the records in {uri!r} are nested as Hotmart sends them: list them with flat=True")
+        raise LoadError(f"the records are nested as Hotmart sends them: list them with flat=True [{uri!r}]")
     try:
         window = value.get("window")
         manifest = FileManifest(
@@ -127,8 +127,8 @@ def _parse(value: Any) -> FileManifest:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise LoadError(
-            f"the manifest of {uri!r} is not complete ({type(problem).__name__}: {problem}): "
-            "give the output of a listing task as it is"
+            "manifest is not complete: give the output of a listing task as it is "
+            f"[{uri!r}: {type(problem).__name__}: {problem}]"
         ) from None
     _check(manifest)
     return manifest
@@ -141,8 +141,8 @@ def _check(manifest: FileManifest) -> None:
     unknown += [name for name in manifest.primary_key if name not in names]
     if unknown or len(set(names)) < len(names):
         raise LoadError(
-            f"the manifest of {manifest.uri!r} says what this version does not know ({', '.join(unknown) or names}): "
-            "give the output of a listing task as it is"
+            "manifest says what this version does not know: give the output of a listing task as it is "
+            f"[{manifest.uri!r}: {', '.join(unknown) or names}]"
         )
 
 

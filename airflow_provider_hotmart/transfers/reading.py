@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 #: A row as CSV has it: numbers, moments and JSON as text. None is no value, which the empty text is not.
 Row: TypeAlias = "tuple[str | None, ...]"
-#: Bytes that are read at a time, and rows of a Parquet file.
+#: Bytes that are read at a time, in Parquet of each column, and rows that are held at once.
 CHUNK_SIZE = 2**20
-BATCH_SIZE = 10_000
+COLUMN_CHUNK_SIZE = 2**18
+BATCH_SIZE = 1_000
 #: What is raised by what reads a file that is of another form. None of their texts is shown: it may quote the file.
 _MALFORMED = (ValueError, EOFError, gzip.BadGzipFile, zlib.error, msgspec.MsgspecError)
 #: One field of CSV, quoted or not, and what ends it.
@@ -81,8 +82,8 @@ class FileReader:
             self._check(hashed)
         if isinstance(problem, _MALFORMED):
             raise LoadError(
-                f"the file {self._manifest.uri!r} is not of the form that its manifest says "
-                f"({type(problem).__name__}): list it again, and load what that task returns"
+                "a file is not of the form that its manifest says: list it again, and load what that task returns "
+                f"[{self._manifest.uri!r}: {type(problem).__name__}]"
             )
         if problem is not None:
             raise problem
@@ -92,8 +93,8 @@ class FileReader:
             pass
         if hashed.digest.hexdigest() != self._manifest.sha256:
             raise LoadError(
-                f"the file {self._manifest.uri!r} was replaced after it was listed: run the task again that wrote it, "
-                "and load what that one returns"
+                "a file was replaced after it was listed: run the task again that wrote it, and load what that one "
+                f"returns [{self._manifest.uri!r}]"
             )
 
     @contextmanager
@@ -238,9 +239,10 @@ class _Parquet(_Encoding):
             from pyarrow import parquet
         except ImportError:
             raise LoadError(
-                f"reading {manifest.uri!r} needs pyarrow: pip install 'airflow-provider-hotmart[parquet]'"
+                f"reading Parquet needs pyarrow: pip install 'airflow-provider-hotmart[parquet]' [{manifest.uri!r}]"
             ) from None
-        self._file = parquet.ParquetFile(file)
+        # Otherwise it keeps all that it has read of the file until it is closed, and reads whole row groups.
+        self._file = parquet.ParquetFile(file, pre_buffer=False, buffer_size=COLUMN_CHUNK_SIZE)
         self._names = [column.name for column in manifest.columns]
         self._texts = [_TEXTS.get(column.type) for column in manifest.columns]
         if self._file.schema_arrow.names != self._names:
@@ -248,7 +250,7 @@ class _Parquet(_Encoding):
 
     def rows(self) -> Iterator[Row]:
         """Read rows."""
-        for batch in self._file.iter_batches(BATCH_SIZE):
+        for batch in self._file.iter_batches(BATCH_SIZE, use_threads=False):
             columns: Iterable[Any] = [
                 values if text is None else [None if value is None else text(value) for value in values]
                 for values, text in zip((one.to_pylist() for one in batch.columns), self._texts, strict=True)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from array import array
-from collections.abc import AsyncIterator, Hashable, Iterable
+from collections.abc import AsyncIterator, Collection, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
 from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
 from airflow_provider_hotmart.watching.memory import (
     AssetMemory,
     FileMemory,
@@ -28,6 +28,7 @@ from airflow_provider_hotmart.watching.memory import (
     WatcherMemory,
     warn_of_forgetting,
 )
+from airflow_provider_hotmart.watching.outcomes import outcomes
 from airflow_provider_hotmart.watching.snapshot import News, Snapshot
 from airflow_provider_hotmart.watching.watch import NOW, Watch, announcement_scope, canonical
 
@@ -82,6 +83,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :param commission_as: PRODUCER, COPRODUCER or AFFILIATE: the role of the account that asks.
     :param roles: only people in these roles: BUYER, PRODUCER, COPRODUCER, AFFILIATE.
     :param since: earliest order date: ISO 8601 text; ``"now"``: when the watcher first ran.
+    :param timezone: of ``since`` where it names none; None: the connection's.
     :param lookback: how far each look goes back from now, at most 366 days; a ``timedelta`` or seconds.
     :param report_status_changes: whether somebody is new again in another state of the sale, refunded say.
     :param poll_interval: seconds between two polls.
@@ -110,6 +112,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         commission_as: str | None = None,
         roles: Any = None,
         since: str | None = None,
+        timezone: str | None = None,
         lookback: timedelta | float = timedelta(days=7),
         report_status_changes: bool = True,
         poll_interval: float = 300.0,
@@ -128,6 +131,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             # The same text from parse to parse, or Airflow would take it for another watcher each time.
             setattr(self, name, canonical(name, arguments[name]))
         self.since = since if since is None else str(since)
+        self.timezone = timezone
         self.lookback = lookback.total_seconds() if isinstance(lookback, timedelta) else lookback
         self.report_status_changes = report_status_changes
         self.poll_interval = poll_interval
@@ -146,7 +150,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class and its arguments, all of them JSON scalars."""
-        others = ("since", "lookback", "report_status_changes", "poll_interval", *self._own)
+        others = ("since", "timezone", "lookback", "report_status_changes", "poll_interval", *self._own)
         return (
             "airflow_provider_hotmart.triggers.event.HotmartSalesParticipantsEventTrigger",
             {name: getattr(self, name) for name in (*self.filters, *others, "hotmart_conn_id")},
@@ -173,7 +177,8 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
                 watch = trigger.watch()
                 connection = await connect(trigger.hotmart_conn_id)
                 now = connection.client.clock.time()
-                window = watch.window(now, watch.begin(None, now, connection.client.config.timezone))
+                zone = trigger.timezone or connection.client.config.timezone
+                window = watch.window(now, watch.begin(None, now, zone))
                 take = partial(Snapshot.take, watch, window)
                 snapshot = await connection.poll(watch, window, trigger.poll_interval, take)
             except Exception as error:  # noqa: BLE001 - Airflow starts a watcher that ends anew, every second
@@ -269,7 +274,9 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             owner = Owner(watch.scope, None, watch.lookback, announcement_scope(self.hotmart_conn_id))
             store = getattr(self, "asset_state_store", None)
             if self.ledger is not None:
-                self._memory = FileMemory(lambda: FileLedger(owner, self.ledger, self.ledger_conn_id), connection.run)
+                self._memory = FileMemory(
+                    lambda: FileLedger(owner, self.ledger, self.ledger_conn_id), connection.run, _outcomes
+                )
             elif store is not None:
                 self._memory = AssetMemory(owner, store)
             else:
@@ -348,6 +355,13 @@ async def _airflow_has_stored(connection: Connection, interval: float) -> None:
         except Exception as error:  # noqa: BLE001 - nothing is lost by asking again
             log.warning("Airflow does not answer, so nothing is recorded: %s: %s", type(error).__name__, error)
         await asyncio.sleep(interval)
+
+
+def _outcomes(runs: Collection[Run]) -> dict[Run, bool]:
+    """Ask Airflow what became of runs."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    return outcomes(RuntimeTaskInstance, runs)
 
 
 def _ask_airflow() -> None:

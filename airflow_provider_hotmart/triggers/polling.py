@@ -16,7 +16,7 @@ from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.windows import Window
-from airflow_provider_hotmart.hooks.hotmart import HotmartHook
+from airflow_provider_hotmart.hooks.hotmart import HotmartHook, missing_connection
 from airflow_provider_hotmart.watching.watch import Watch, warn_of_cost
 
 _T = TypeVar("_T")
@@ -70,8 +70,12 @@ async def connect(hotmart_conn_id: str) -> Connection:
     Look a connection up without blocking the event loop.
 
     :param hotmart_conn_id: the connection.
+    :raises HotmartConfigError: when there is none, or it is not usable as it is filled in.
     """
-    connection = await get_async_connection(hotmart_conn_id, hook=HotmartHook)
+    try:
+        connection = await get_async_connection(hotmart_conn_id, hook=HotmartHook)
+    except AirflowNotFoundException:
+        raise missing_connection(hotmart_conn_id) from None
     extra = await get_async_extra_dejson(connection)
     config = HotmartHook.config_from(connection, extra)
     if config not in _connections:
@@ -85,7 +89,7 @@ def is_permanent(error: Exception) -> bool:
 
     :param error: of this package, or of Airflow.
     """
-    return bool(getattr(error, "permanent", isinstance(error, AirflowNotFoundException)))
+    return bool(getattr(error, "permanent", False))
 
 
 def log_failure(error: Exception) -> None:

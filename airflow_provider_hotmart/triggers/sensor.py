@@ -121,7 +121,8 @@ def polls_before(event: Any) -> int:
     """
     status = event.get("status") if isinstance(event, dict) else None
     if status == "error":
-        raise AirflowFailException(f"The trigger gave up: {event.get('message')}")
+        # As it would be told without a trigger.
+        raise AirflowFailException(event.get("message"))
     polls = event.get("polls") if status == "changed" else None
     if not isinstance(polls, int):
         raise AirflowFailException(f"The trigger sent {type(event).__name__} that this sensor does not understand")

@@ -71,11 +71,13 @@ class Memory:
     :param known: digests of the participants that were reported, by others than the one that asks.
     :param since: when the watch began, in seconds since the epoch; None: it has not begun.
     :param announced: digests of states of sales that webhooks told of.
+    :param is_settled: whether what became of every run that recorded something is known; else ``known`` may shrink.
     """
 
     known: set[int] = field(default_factory=set)
     since: int | None = None
     announced: set[int] = field(default_factory=set)
+    is_settled: bool = True
 
 
 class Reservation(Protocol):
@@ -213,6 +215,11 @@ def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, boo
     return outcomes(runs) if outcomes and runs else {}
 
 
+def are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
+    """Whether the runs of all entries have ended."""
+    return all(one.is_settled or one.run in outcomes for one in entries)
+
+
 def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
     """Collect what was reported, and seen by somebody downstream."""
     known: set[int] = set()
@@ -298,7 +305,8 @@ class XComLedger(Ledger):
         begun = [since for since in self._pull(self._since_key) if isinstance(since, int)]
         self._copies = len(begun)
         others = self._owner.others(entries, now)
-        return Memory(digests_of(others, ask(outcomes, others)), min(begun, default=None))
+        found = ask(outcomes, others)
+        return Memory(digests_of(others, found), min(begun, default=None), is_settled=are_settled(others, found))
 
     @contextmanager
     def reserve(self, now: float) -> Iterator[Reservation]:
@@ -382,6 +390,7 @@ class FileLedger(Ledger):
             digests_of(others, found),
             content.since.get(self._owner.scope_name),
             self._owner.announced(content.entries, now),
+            are_settled(others, found),
         )
 
     @contextmanager
@@ -392,7 +401,8 @@ class FileLedger(Ledger):
             others = self._owner.others(content.entries, now)
             if self._loaded is not None and not digests_of(others, {}) <= self._loaded:
                 raise StorageError(
-                    f"ledger {self._file.path!r} was changed by another run meanwhile: run this again", permanent=False
+                    f"ledger was changed by another run meanwhile: run this again [{self._file.path!r}]",
+                    permanent=False,
                 )
             yield _FileReservation(self, content, now, check_lock)
 
@@ -425,19 +435,21 @@ class FileLedger(Ledger):
         except ValueError:
             content = None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise StorageError(f"ledger {path!r} is another kind of file, and is left alone: name a path that is free")
+            raise StorageError(
+                f"ledger is another kind of file, and is left alone: name a path that is free [{path!r}]"
+            )
         if content.get("version", 0) > VERSION:
             raise StorageError(
-                f"ledger {path!r} was written by a newer version of airflow-provider-hotmart "
-                f"(format {content['version']}, this one knows {VERSION}): upgrade the package here too"
+                "ledger was written by a newer version: upgrade airflow-provider-hotmart here too "
+                f"[{path!r}: format {content['version']}, this one knows {VERSION}]"
             )
         try:
             entries = [Entry.read(one) for one in content["entries"]]
             return _Content(entries, dict(content["since"]))
         except (KeyError, TypeError, ValueError):
             raise StorageError(
-                f"ledger {path!r} is damaged: restore it, or delete it to start anew "
-                "(everything in the look-back is then reported again)"
+                "ledger is damaged: restore it, or delete it to start anew, which reports everything in the look-back "
+                f"again [{path!r}]"
             ) from None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from airflow_provider_hotmart.storage import StorageError
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, pack, unpack
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Outcomes, Owner, pack, unpack
 
 _log = logging.getLogger(__name__)
 #: Written into the state of an asset; a state that says more than this was written by a newer version.
@@ -63,18 +63,25 @@ class FileMemory:
 
     :param ledger: makes the ledger; called in a thread, because it may look up a connection.
     :param run: does something in a thread.
+    :param outcomes: says, in such a thread, what became of the runs of sensors that share the file.
     """
 
-    def __init__(self, ledger: Callable[[], FileLedger], run: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
+    def __init__(
+        self,
+        ledger: Callable[[], FileLedger],
+        run: Callable[[Callable[[], Any]], Awaitable[Any]],
+        outcomes: Outcomes,
+    ) -> None:
         self._ledger = ledger
         self._run = run
+        self._outcomes = outcomes
         self.since: int | None = None
         #: States of sales that webhooks told of.
         self.announced: set[int] = set()
 
     async def load(self, now: float) -> list[Iterable[int]]:
         """Read the file."""
-        memory = await self._run(lambda: self._ledger().load(now))
+        memory = await self._run(lambda: self._ledger().load(now, self._outcomes))
         self.since, self.announced = memory.since, memory.announced
         return [memory.known]
 
@@ -83,7 +90,7 @@ class FileMemory:
 
         def add() -> None:
             ledger = self._ledger()
-            ledger.load(now)
+            ledger.load(now, self._outcomes)
             ledger.record(digests, now, since)
 
         await self._run(add)
@@ -116,8 +123,8 @@ class AssetMemory(ProcessMemory):
                 continue
             if not isinstance(index, dict) or index["version"] > VERSION:
                 raise StorageError(
-                    f"the state {self._key!r} of the watched asset was written by a newer version of "
-                    "airflow-provider-hotmart: upgrade the package in the triggerer too"
+                    "the asset's state is of a newer version: upgrade airflow-provider-hotmart in the triggerer too "
+                    f"[{self._key!r}]"
                 )
             self._numbers = [number for number, _ in index["parts"]]
             self._entries = [

@@ -73,7 +73,7 @@ def test_a_run_that_would_replace_what_another_instance_wrote_fails_and_says_so(
     assert [product_of(tmp_path / f"{index}.jsonl") for index in range(3)] == products[:3]
     # Another task may replace what this one wrote.
     assert len((tmp_path / "same.jsonl").read_bytes().splitlines()) == len(products)
-    assert f"is written by map index {winner} of this task in the same run as well: give each its own" in run.logs
+    assert f"destination is also written by map index {winner}: give each its own" in run.logs
     assert len(hotmart.calls) == 6, "it was found out after a call"
 
 
@@ -146,7 +146,7 @@ def test_an_instance_that_gives_way_is_in_nobodys_way(tmp_path: Path) -> None:
     xcoms: dict[int, Any] = {}
     shared, own = RecordFile(tmp_path / "shared.jsonl"), RecordFile(tmp_path / "own.jsonl")
     claim_destination(Instance(xcoms, 0), shared)
-    with pytest.raises(StorageError, match="is written by map index 0") as caught:
+    with pytest.raises(StorageError, match="is also written by map index 0") as caught:
         claim_destination(Instance(xcoms, 1), shared)
     assert caught.value.permanent
     claim_destination(Instance(xcoms, 1), own)

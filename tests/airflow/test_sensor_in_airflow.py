@@ -167,7 +167,7 @@ def test_a_sensor_that_meets_nobody_times_out_like_any_other(runs: History, mode
         ("huge", "expected a timedelta above zero and of at most 366 days"),
         ("negative", "expected a timedelta above zero and of at most 366 days"),
         ("none", "min_new is 0, expected a whole number of at least 1"),
-        ("unreadable", "dags_under_test.py' is another kind of file, and is left alone"),
+        ("unreadable", "ledger is another kind of file, and is left alone: name a path that is free ['"),
     ],
     ids=["unknown status in a template", "huge look-back", "negative look-back", "nobody is enough", "not a ledger"],
 )

@@ -7,14 +7,17 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Sale
+from airflow_provider_hotmart.watching.ledgers import Run
 from tests.airflow.support import HAS_SUPERVISOR, ROOT, connection, small_hotmart
 from tests.airflow.versions import LINE
+from tests.airflow.watching import record_as
 
 if HAS_SUPERVISOR:
     from tests.airflow.components import Components
@@ -32,7 +35,9 @@ EXAMPLE = "hotmart_on_new_sales"
 #: Seconds between two polls.
 INTERVAL = 3
 DAGS = f"""
+    import time
     from datetime import UTC, datetime
+    from pathlib import Path
     from airflow.sdk import DAG, Asset, AssetWatcher, task
     from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
     from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
@@ -57,6 +62,16 @@ DAGS = f"""
     @task
     def nothing():
         pass
+
+    with DAG("given_up", start_date=START, schedule=None):
+
+        @task
+        def new_people():
+            while not Path("{{folder}}", "given_up").exists():
+                time.sleep(0.1)
+            raise RuntimeError
+
+        new_people()
 
     for asset in (
         watched("shelved", ledger="s3://watcher/ledger.json", ledger_conn_id="shelf"),
@@ -97,7 +112,8 @@ def airflow3(
         "stalled": connection(stalled, timeout=3600),
         "shelf": {"conn_type": "generic", "host": str(home / "shelf")},
     }
-    with Components(home, {"dags_under_test.py": DAGS, f"{EXAMPLE}.py": faster}, connections) as components:
+    dags = {"dags_under_test.py": DAGS.replace("{folder}", str(home)), f"{EXAMPLE}.py": faster}
+    with Components(home, dags, connections) as components:
         yield components
 
 
@@ -161,6 +177,7 @@ def test_everything_in_the_order_of_one_day(
     the_watermark_survives_a_triggerer_that_is_killed(airflow3, hotmart, first)
     who_is_refunded_is_in_a_file_apart_from_who_buys(airflow3, hotmart)
     nothing_was_logged_as_an_error(airflow3)
+    whom_a_run_recorded_that_fails_a_watcher_reports(airflow3, hotmart)
 
 
 def a_deferred_sensor_is_woken_and_succeeds(airflow3: Components, sale: Sale) -> None:
@@ -243,3 +260,18 @@ def nothing_was_logged_as_an_error(airflow3: Components) -> None:
         and "SensorTimeout" not in line
     ]
     assert wrong == []
+
+
+def whom_a_run_recorded_that_fails_a_watcher_reports(airflow3: Components, hotmart: HotmartEmulator) -> None:
+    before = told(airflow3, "shelved")
+    airflow3.call("POST", "dags/given_up/dagRuns", {"dag_run_id": "run", "logical_date": "2026-03-01T00:00:00Z"})
+    airflow3.wait_for(lambda: airflow3.state("given_up") == "running")
+    # Recorded before the watcher can see it.
+    sale = hotmart.add_sale(ordered_at=datetime.now(UTC) + timedelta(seconds=3))
+    record_as(Run("given_up", "new_people", "run"), airflow3.home / "shelf" / "watcher" / "ledger.json", sale)
+    airflow3.wait_for(lambda: sale.transaction in told(airflow3, "hotmart_sales"))
+    wait_for_polls(airflow3, hotmart, 2)
+    assert told(airflow3, "shelved") == before, "the run may yet succeed"
+    (airflow3.home / "given_up").touch()
+    airflow3.wait_for(lambda: told(airflow3, "shelved") == [*before, sale.transaction])
+    assert airflow3.state("given_up") == "failed"

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartPermissionError, HotmartServerError
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator
+from airflow_provider_hotmart.hooks.hotmart import missing_connection
 from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 from airflow_provider_hotmart.storage import StorageError, object_file
 from airflow_provider_hotmart.storage.object_file import ObjectFile
@@ -31,7 +32,7 @@ from airflow_provider_hotmart.triggers.sensor import HotmartNewSalesParticipants
 from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
 from airflow_provider_hotmart.watching.snapshot import Snapshot
 from tests.airflow.support import HAS_SUPERVISOR, ROOT, connected, connection, small_hotmart
-from tests.airflow.watching import INTERVAL, TaskRun, XComs, first_event
+from tests.airflow.watching import INTERVAL, TaskRun, XComs, first_event, record_as
 
 try:
     from airflow.triggers.shared_stream import SharedStreamManager
@@ -82,22 +83,20 @@ def test_a_permanent_fault_ends_the_wait_at_once_and_for_good(hotmart: HotmartEm
     hotmart.permission = False
     event = wait()
     assert (event["status"], len(hotmart.calls)) == ("error", 1)
-    with pytest.raises(
-        AirflowFailException, match=r"The trigger gave up: The credential has no right .*\(HotmartPermissionError\)"
-    ):
+    with pytest.raises(AirflowFailException, match=r"^The credential has no right .*\(HotmartPermissionError\)$"):
         complete(event)
 
 
 def test_a_connection_that_is_not_there_ends_the_wait_for_good() -> None:
     event = wait(hotmart_conn_id="missing")
     assert event["status"] == "error"
-    assert "missing" in event["message"]
+    assert event["message"] == f"{missing_connection('missing')} (HotmartConfigError)"
 
 
 @pytest.mark.parametrize(
     ("error", "permanent"),
     [
-        (AirflowNotFoundException("no such connection"), True),
+        (missing_connection("missing"), True),
         (HotmartPermissionError("no right"), True),
         (HotmartServerError("down"), False),
         (StorageError("in use", permanent=False), False),
@@ -454,11 +453,8 @@ def test_a_ledger_file_is_read_anew_at_each_look(hotmart: HotmartEmulator, tmp_p
             polls = len(hotmart.calls)
             await eventually(lambda: len(hotmart.calls) > polls + 4)
             sale = hotmart.add_sale(ordered_at=datetime.now(UTC) + timedelta(seconds=3))
-            owner = Owner(trigger.watch().scope, None, timedelta(days=7))
-            record = {"transaction": sale.transaction, "transaction_status": "APPROVED"}
-            people = [{**record, "product": None, **one} for one in sale.participants]
-            # A task with the same watch reports the sale before the watcher can see it.
-            FileLedger(owner, path).record(trigger.watch().digests(people, trigger.watch().scope), time.time(), None)
+            # Another with the same watch reports the sale before the watcher can see it.
+            record_as(None, path, sale)
             other = hotmart.add_sale(ordered_at=datetime.now(UTC) + timedelta(seconds=3))
             await eventually(lambda: events)
             polls = len(hotmart.calls)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 
 from airflow_provider_hotmart.emulator import Call, HotmartEmulator
+from airflow_provider_hotmart.watching.ledgers import Run
 from airflow_provider_hotmart.webhooks.announcements import Announcements
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connected, connection, migrated_home, small_hotmart
-from tests.airflow.watching import NOW, WAYS, Watcher, Way, people
+from tests.airflow.watching import NOW, WAYS, TaskRun, Watcher, Way, people, record_as
 
 pytestmark = pytest.mark.airflow
 
@@ -211,6 +213,43 @@ def test_what_lies_before_since_is_not_new(
     way = watching(since=(NOW - DAY).isoformat())
     sale = hotmart.add_sale(ordered_at=NOW - DAY)
     assert way.report() == people(hotmart, sale)
+
+
+@pytest.mark.parametrize("whose", ["task", "connection"])
+def test_a_since_that_names_no_zone_is_meant_in_that_of_the_task_or_of_its_connection(
+    hotmart: HotmartEmulator, watching: Watching, whose: str
+) -> None:
+    here, elsewhere = "America/Sao_Paulo", "Asia/Tokyo"
+    midnight = NOW.astimezone(ZoneInfo(here)).replace(hour=0, minute=0, second=0, microsecond=0)
+    hotmart.add_sale(ordered_at=midnight - timedelta(seconds=1))
+    sale = hotmart.add_sale(ordered_at=midnight)
+    timezone, of_connection = (here, elsewhere) if whose == "task" else (None, here)
+    with connected(connection(hotmart, timezone=of_connection)):
+        way = watching(since=midnight.date().isoformat(), timezone=timezone)
+        assert way.report() == people(hotmart, sale)
+
+
+def test_whom_a_run_recorded_that_fails_later_is_reported_by_whoever_shares_its_ledger(
+    hotmart: HotmartEmulator, watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def states(*_: Any, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, Any]:
+        asked.append(run_ids)
+        if (dag_id, task_ids) != ("another", ["new_people"]):
+            return {}
+        return {"its run": {"new_people": "running" if len(asked) < 3 else "failed"}}
+
+    monkeypatch.setattr(TaskRun, "get_task_states", states)
+    if HAS_SUPERVISOR:
+        monkeypatch.setattr("airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states", states)
+    ledger = str(tmp_path / "ledger.json")
+    way = watching(ledger=ledger)
+    sale = hotmart.add_sale()
+    record_as(Run("another", "new_people", "its run"), ledger, sale)
+    assert way.report() == people(hotmart, sale)
+    assert len(asked) >= 3
+    assert way.report() is None
 
 
 def test_a_participant_without_a_ucode_is_reported_once(hotmart: HotmartEmulator, watching: Watching) -> None:

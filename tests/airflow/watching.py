@@ -20,6 +20,8 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferr
 from airflow_provider_hotmart.emulator import HotmartEmulator, Sale
 from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
+from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
+from airflow_provider_hotmart.watching.watch import Watch
 from tests.airflow.support import HAS_SUPERVISOR
 from tests.airflow.versions import AirflowRescheduleException, ExecutorSafeguard
 
@@ -57,6 +59,14 @@ class XComs:
         """Delete those of one run, as Airflow does before a cleared task runs again."""
         for values in self.by_key.values():
             values.pop((run, map_index), None)
+
+
+def record_as(run: Run | None, ledger: Any, sale: Sale) -> None:
+    """Write into a ledger file that a run or, without one, a watcher reported an approved sale; it has no filter."""
+    watch = Watch("hotmart_default")
+    facts = {"transaction": sale.transaction, "transaction_status": "APPROVED", "product": None}
+    digests = watch.digests([{**facts, **one} for one in sale.participants], watch.scope)
+    FileLedger(Owner(watch.scope, run, watch.lookback), ledger).record(digests, time.time(), None)
 
 
 class TaskRun:

@@ -86,6 +86,10 @@ def site(hotmart: HotmartEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
     site = Site(f"http://127.0.0.1:{port}", password, files)
     dags = home / "dags"
     shutil.copytree(ROOT / "dags_examples", dags, ignore=shutil.ignore_patterns("__pycache__"))
+    watching = dags / "hotmart_on_new_sales.py"
+    # Nobody is to wait for five minutes: when the watcher first polls, no test has made the connection yet.
+    faster = watching.read_text(encoding="utf-8").replace("poll_interval=300", "poll_interval=5")
+    watching.write_text(faster, encoding="utf-8")
     (dags / "wrong_secret.py").write_text(WRONG_SECRET, encoding="utf-8")
     log = home / "standalone.log"
     environment = {

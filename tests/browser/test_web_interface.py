@@ -252,18 +252,34 @@ def test_an_example_runs_and_leaves_its_manifest(page: playwright.Page, site: Si
 
     page.goto(f"{site.url}/xcoms?dag_display_name_pattern={dag}")
     page.get_by_role("link", name="participants").first.click()
+    page.set_viewport_size({"width": 1280, "height": 1700})  # each fact is an XCom of its own
     page.get_by_role("link", name="Storage", exact=True).click()
     page.get_by_role("link", name="XCom", exact=True).click()
-    page.get_by_role("button", name="Expand all extra JSON").click()
+    for key in ("uri", "records", "bytes", "sha256", "window", "statuses", "return_value"):
+        page.get_by_role("cell", name=key, exact=True).wait_for()
     page.wait_for_timeout(3000)  # the viewer draws its text
-    page.get_by_text("sha256").first.wait_for()
-    text = page.inner_text("body")
     # The scheduled run, which Airflow makes when the DAG is switched on, may have listed another day.
+    text = page.inner_text("body")
     assert any(path.name in text for path in site.files.glob("participants/*.jsonl.gz"))
-    # The list of statuses fills the rest of what the viewer shows without scrolling.
-    for key in ("uri", "records", "bytes", "sha256", "window", "statuses"):
-        assert f'"{key}"' in text
-    picture(page, "example-xcom", clip={"x": 332, "y": 70, "width": 948, "height": 670})
+    picture(page, "example-xcom", clip={"x": 332, "y": 70, "width": 948, "height": 1375})
+    page.set_viewport_size(VIEWPORT)
+
+
+def test_a_watched_asset_shows_its_events_and_the_run_that_they_started(page: playwright.Page, site: Site) -> None:
+    page.goto(f"{site.url}/dags/hotmart_on_new_sales")
+    page.locator("[data-scope=switch]").first.click()
+    page.goto(f"{site.url}/assets")
+    page.get_by_role("link", name="hotmart_sales").first.click()
+    until = time.monotonic() + 120
+    run = page.get_by_text("Triggered Dag Run")
+    while not run.count() and time.monotonic() < until:
+        page.wait_for_timeout(5 * SECONDS)
+        page.reload()
+        page.get_by_text("Asset Events").first.wait_for()
+        page.wait_for_timeout(3 * SECONDS)  # the viewer draws its text
+    picture(page, "asset-events")
+    assert run.count()
+    assert "Source: Trigger" in " ".join(page.inner_text("body").split())
 
 
 def wait_for(found: Callable[[], list[Path]], seconds: float = 180.0) -> list[Path]:

@@ -111,7 +111,8 @@ def parquet_bytes(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str])
     }
     schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
     output = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist([dict(one) for one in rows], schema=schema), output)
+    table = pyarrow.Table.from_pylist([dict(one) for one in rows], schema=schema)
+    parquet.write_table(table, output, row_group_size=32_768)  # as our own files have them
     return output.getvalue()
 
 

@@ -173,7 +173,7 @@ def test_several_files_are_loaded_together_or_not_at_all(loader: Loader) -> None
     assert (loaded.records, loaded.rows) == (2, 2)
     wrong = loader.file(row(4))
     wrong["records"] = 2
-    with pytest.raises(LoadError, match="its manifest says 2"):
+    with pytest.raises(LoadError, match=r"than its manifest says: list it again, .*: 1, not 2"):
         loader.load([loader.file(row(3)), wrong])
     assert sorted(loader.statuses()) == ["HP0000000001", "HP0000000002"]
 
@@ -231,7 +231,7 @@ def test_a_column_that_would_round_is_refused(loader: Loader, database: Database
     narrow = "REAL" if database.kind == "sqlite" else "numeric(10,2)"
     database.run("ALTER TABLE participants DROP COLUMN price_value")
     database.run(f"ALTER TABLE participants ADD COLUMN price_value {narrow}")
-    with pytest.raises(LoadError, match=r"do not hold every value unchanged.*price_value"):
+    with pytest.raises(LoadError, match=r"cannot hold every value.*price_value"):
         loader.load(loader.file(row(1)))
 
 
@@ -309,8 +309,8 @@ def test_no_error_shows_a_value_of_a_row(loader: Loader, database: Database) -> 
         ({"columns": None}, "list them with flat=True"),
         ({"uri": None}, "the manifest"),
         ({"sha256": None, "records": "many"}, "is not complete"),
-        ({"format": "xml"}, "does not know \\(xml\\)"),
-        ({"primary_key": ["nobody"]}, "does not know \\(nobody\\)"),
+        ({"format": "xml"}, "does not know: .*: xml\\]"),
+        ({"primary_key": ["nobody"]}, "does not know: .*: nobody\\]"),
         ({"listed_from": "2025-03-02T06:00:00"}, "has no time zone"),
     ],
 )
@@ -335,7 +335,7 @@ def test_the_text_that_a_template_makes_of_a_manifest_is_one(loader: Loader) -> 
 
 def test_what_does_not_fit_together_is_refused_before_anything_is_read(loader: Loader) -> None:
     for arguments, changes, message in (
-        ({"mode": "truncate"}, {}, "it can be upsert, replace_window, append"),
+        ({"mode": "truncate"}, {}, "expected upsert, replace_window, append"),
         ({"mode": "replace_window"}, {"window": None}, "without a window: load it with mode='upsert'"),
         ({"mode": "upsert"}, {"primary_key": []}, "nothing tells the rows"),
         ({"table": " "}, {}, "table is blank"),

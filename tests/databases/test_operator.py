@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from airflow_provider_hotmart.transfers.file_to_sql import HotmartFileToSqlOpera
 from airflow_provider_hotmart.transfers.manifest import LoadError
 from tests.airflow.support import ThrowawayAirflow, connected, execute
 from tests.databases.servers import Database
-from tests.databases.support import Loader, row
+from tests.databases.support import COLUMNS, Loader, row
 
 DAGS = """
     from datetime import UTC, datetime, timedelta
@@ -86,6 +87,35 @@ def test_the_operator_that_was_killed_before_it_began_loads_nothing(loader: Load
         load.on_kill()
         with pytest.raises(LoadError, match="The task was stopped"):
             execute(load)
+
+
+def test_open_lineage_is_told_of_files_and_the_table(loader: Loader, database: Database) -> None:
+    from airflow.providers.openlineage.extractors.base import DefaultExtractor
+
+    files = [loader.file(row(1), row(2)), loader.file(row(3), suffix=".parquet")]
+    with connected(database.connection, "warehouse"):
+        load = HotmartFileToSqlOperator(task_id="load", manifest=files, conn_id="warehouse", table="participants")
+        assert DefaultExtractor(load).extract_on_complete(None) is None
+        schema = execute(load)["schema"]
+        told: Any = DefaultExtractor(load).extract_on_complete(None)
+    assert [(one.namespace, one.name) for one in told.inputs] == [("file", one["uri"]) for one in files]
+    [written] = told.outputs
+    host, port = (database.connection.get(name) for name in ("host", "port"))
+    table = f"{schema}.participants"
+    assert (written.namespace, written.name) == {
+        "sqlite": (f"sqlite://{host}", table),
+        "mariadb": (f"mysql://{host}:{port}", table),
+    }.get(database.kind, (f"postgres://{host}:{port}", f"{database.connection.get('schema')}.{table}"))
+    fields = [(one.name, one.type) for one in written.facets["schema"].fields]
+    assert fields[: len(COLUMNS)] == list(COLUMNS.items())
+    assert {name for name, _ in fields} >= {name for (name,) in columns_of(database)} != set()
+    assert written.outputFacets["outputStatistics"].rowCount == 3
+
+
+def columns_of(database: Database) -> list[tuple[Any, ...]]:
+    if database.kind == "sqlite":
+        return database.rows("SELECT name FROM pragma_table_info('participants')")
+    return database.rows("SELECT column_name FROM information_schema.columns WHERE table_name = 'participants'")
 
 
 def test_a_connection_of_another_kind_is_refused(loader: Loader) -> None:

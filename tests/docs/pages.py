@@ -46,12 +46,12 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def blocks_of(page: Path) -> list[Block]:
-    """The page's blocks, but those that say why they are not executed."""
-    return list(_blocks(page))
+def blocks_of(page: Path, *, skipped: bool = False) -> list[Block]:
+    """The page's blocks, but those that say why they are not executed; or only those."""
+    return list(_blocks(page, skipped))
 
 
-def _blocks(page: Path) -> Iterator[Block]:
+def _blocks(page: Path, skipped: bool) -> Iterator[Block]:
     lines = page.read_text(encoding="utf-8").splitlines()
     before = ""
     number = 0
@@ -63,7 +63,7 @@ def _blocks(page: Path) -> Iterator[Block]:
             continue
         ticks, language = fence.groups()
         end = next(at for at in range(number + 1, len(lines)) if lines[at].rstrip() == ticks)
-        if not _SKIP.match(before):
+        if bool(_SKIP.match(before)) is skipped:
             text = "\n".join(lines[number + 1 : end]) + "\n"
             argument = lines[number].partition(language)[2].strip() if language else ""
             yield Block(name_of(page), number + 2, language, text, argument)

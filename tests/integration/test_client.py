@@ -272,7 +272,10 @@ class TestTls:
         with (
             tls_in_front_of(shop, tmp_path) as (url, _),
             tls_client(shop, url) as client,
-            pytest.raises(HotmartTransportError, match=r"The certificate of 127\.0\.0\.1:\d+ is not trusted"),
+            pytest.raises(
+                HotmartTransportError,
+                match=r"TLS with 127\.0\.0\.1:\d+ failed: check the clock, and REQUESTS_CA_BUNDLE",
+            ),
         ):
             list(products(client))
         assert len(shop.token_calls) == 0

@@ -305,7 +305,9 @@ class TestReconciliation:
     @pytest.mark.parametrize("filters", [{"buyer_email": "a@example.com"}, {"commission_as": "PRODUCER"}])
     def test_a_filter_that_the_summary_lacks_is_refused(self, usual: HotmartEmulator, filters: dict[str, Any]) -> None:
         before = len(usual.calls)
-        with pytest.raises(HotmartInvalidRequestError, match=f"no filter {next(iter(filters))}"):
+        with pytest.raises(
+            HotmartInvalidRequestError, match=f"reconcile and {next(iter(filters))} exclude each other: leave one out"
+        ):
             listing(usual, include=None, reconcile=True, **filters)
         assert len(usual.calls) == before
 

@@ -313,7 +313,7 @@ def test_keeping_changes_nothing(connected: HotmartEmulator, tmp_path: Path) -> 
     ("arguments", "message"),
     [
         ({"personal_data": "pseudonymise"}, "did you mean 'pseudonymize'.*keep, pseudonymize, drop"),
-        ({"pseudonymize_ucode": True}, "set personal_data to 'pseudonymize' or 'drop'"),
+        ({"pseudonymize_ucode": True}, "set that to 'pseudonymize' or 'drop'"),
         ({"pseudonymize_ucode": "perhaps"}, "pseudonymize_ucode is 'perhaps', expected True or False"),
         ({"personal_data": None}, "personal_data is None"),
     ],

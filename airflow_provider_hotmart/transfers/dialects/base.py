@@ -215,9 +215,8 @@ def load_error(cause: str, remedy: str, *, passing: bool) -> LoadError:
     :param remedy: what to do; empty: nothing in particular.
     :param passing: whether it may pass.
     """
-    message = f"the database refused the load ({cause})"
     default = "run it again" if passing else "the database's own log has its text, which may quote people's data"
-    return LoadError(f"{message}: {remedy or default}", permanent=not passing)
+    return LoadError(f"the database refused the load: {remedy or default} [{cause}]", permanent=not passing)
 
 
 def digest(schema: str, table: str) -> bytes:

@@ -250,7 +250,10 @@ class TestTwoNamesOfOneState:
     ) -> None:
         disputed.quirks = Quirks(protested=known, look_back="age")
         dates = {"sales_start_date": NOW - 800 * DAY, "sales_end_date": NOW}
-        with client_of(disputed) as client, pytest.raises(HotmartInvalidRequestError, match="the oldest that can work"):
+        with (
+            client_of(disputed) as client,
+            pytest.raises(HotmartInvalidRequestError, match="probably for its age: give "),
+        ):
             found(client, transaction_status=asked, **dates)
 
     def test_a_400_about_another_status_is_an_error(self, shop: HotmartEmulator) -> None:
@@ -412,7 +415,7 @@ class TestRefusals:
         with client_of(shop) as client, pytest.raises(HotmartInvalidRequestError) as caught:
             found(client, transaction_status="COMPLETE", **dates)
         oldest = (NOW - 730 * DAY).date().isoformat()
-        assert f"the oldest that can work is {oldest} (730 days ago)" in str(caught.value)
+        assert f"sales_start_date, probably for its age: give {oldest} (730 days ago) or later" in str(caught.value)
         assert "sales_start_date" in str(caught.value)
 
     def test_a_refusal_of_a_younger_window_is_not_explained_by_its_age(self, shop: HotmartEmulator) -> None:

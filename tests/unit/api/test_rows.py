@@ -129,14 +129,14 @@ class TestSelect:
         assert keep(SALE, ("product.id", "product")) == {"product": {"name": "Curso", "id": 7}}
 
     def test_records_have_what_was_selected_and_the_status(self) -> None:
-        found = objects(reader(select="product.name,users.user.email").read([raw(SALE)], "COMPLETE"))
+        found = [*objects(reader(select="product.name,users.user.email").read([raw(SALE)], "COMPLETE"))]
         assert found == [
             {"product": {"name": "Curso"}, "transaction_status": "COMPLETE", "user": {"email": "a@example.com"}},
             {"product": {"name": "Curso"}, "transaction_status": "COMPLETE"},
         ]
 
     def test_a_filter_of_our_own_counts_before_the_selection(self) -> None:
-        found = objects(reader(select="users.user.ucode", roles="BUYER").read([raw(SALE)], None))
+        found = [*objects(reader(select="users.user.ucode", roles="BUYER").read([raw(SALE)], None))]
         assert found == [{"transaction_status": None, "user": {"ucode": "u2"}}]
 
     def test_a_path_that_no_row_has_and_nobody_knows_is_refused_at_the_end(self) -> None:
@@ -253,4 +253,4 @@ records: st.SearchStrategy[Record] = st.one_of(rows, rows.map(raw), st.dictionar
 def test_records_are_written_one_a_line_and_decoded_as_what_was_written(several: list[Record]) -> None:
     written = json_lines(several)
     assert written.count(b"\n") == len(several)
-    assert objects(several) == [json.loads(line) for line in written.splitlines()]
+    assert [*objects(several)] == [json.loads(line) for line in written.splitlines()]

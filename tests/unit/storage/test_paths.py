@@ -62,7 +62,8 @@ def test_other_forms_are_refused_for_good_with_the_one_that_was_probably_meant(
         with pytest.raises(StorageError, match=re.escape(message)) as caught:
             use(path)
         assert caught.value.permanent
-        assert str(caught.value).startswith(f"{argument} {path!r} ")
+        assert str(caught.value).startswith(f"{argument} ")
+        assert str(caught.value).endswith(f" [{path!r}]")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -486,7 +486,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     report(path, "run-1", 1)
     newer = json.loads(path.read_text()) | {"version": 3, "entries": "of a kind yet to come"}
     path.write_text(json.dumps(newer))
-    with pytest.raises(StorageError, match=r"by a newer version .*\(format 3, this one knows 2\): upgrade"):
+    with pytest.raises(StorageError, match=r"by a newer version: upgrade .*: format 3, this one knows 2\]"):
         known(path)
     assert json.loads(path.read_text()) == newer
 
@@ -545,6 +545,20 @@ def test_what_a_run_recorded_that_failed_is_not_known(path: str) -> None:
     assert loaded(path, "three", one=False) == {3, 4}
     assert loaded(path, "three", one=None) == {1, 2, 3, 4}, "it has not ended"
     assert loaded(path, "one", one=False) == {3, 4}
+
+
+def test_a_memory_is_settled_once_it_is_known_what_became_of_every_run(path: str) -> None:
+    def is_settled(**outcomes: bool | None) -> bool:
+        return FileLedger(owner("three"), path).load(NOW, Airflow(**outcomes)).is_settled
+
+    assert is_settled()
+    report(path, "one", 1)
+    report(path, None, 2)
+    assert is_settled(one=True)
+    assert is_settled(one=False)
+    assert not is_settled(one=None)
+    report(path, "three", 3)
+    assert is_settled(three=None), "its own entries are not known to it anyway"
 
 
 def test_what_became_of_runs_is_asked_once_for_all_of_the_same_watch(path: str) -> None:

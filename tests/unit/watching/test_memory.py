@@ -148,6 +148,8 @@ def test_a_state_of_a_newer_version_is_left_alone() -> None:
     key = min(asset, key=len)
     asset[key] = json.dumps({"version": 2})
     before = dict(asset)
-    with pytest.raises(StorageError, match="by a newer version of airflow-provider-hotmart: upgrade the package"):
+    with pytest.raises(
+        StorageError, match="is of a newer version: upgrade airflow-provider-hotmart in the triggerer too"
+    ):
         known(asset)
     assert asset == before
