@@ -65,7 +65,7 @@ class Case:
 
     @property
     def subdomains(self) -> list[str]:
-        """Two members' areas, the largest and the smallest of all; of lessons, which are by far the most, smaller ones."""
+        """Two members' areas: the largest and the smallest; for lessons, which are most by far, two small ones."""
         sales = Counter(sale.product_id for sale in self.hotmart.sales)
         ordered = sorted(self.hotmart.club_subdomains, key=lambda name: sales[self.hotmart.club_subdomains[name]])
         return ordered[1:3] if self.endpoint.name == "club_lessons" else [ordered[0], ordered[-1]]
