@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any, NoReturn
@@ -17,7 +17,7 @@ from airflow_provider_hotmart.api.lifecycle import ALIASES
 from airflow_provider_hotmart.api.merging import added_up, once, without_repetition
 from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.participants import row_type
-from airflow_provider_hotmart.api.refused import explain_age, is_too_old, read_refused, windows_of_all_time
+from airflow_provider_hotmart.api.refused_requests import explain_age, is_too_old, read_refused, windows_of_all_time
 from airflow_provider_hotmart.api.request import Request, requests_of, values_found
 from airflow_provider_hotmart.api.rows import Record, RecordReader, objects, refuse_select
 
@@ -82,7 +82,7 @@ class Listing:
         """What a manifest says of it beside what was asked for."""
         return {}
 
-    def __iter__(self) -> Iterator[list[Record]]:
+    def __iter__(self) -> Generator[list[Record], None, None]:
         try:
             # Here, in the caller's thread, so that the token can be made known to what masks logs.
             self._session.log_in()
@@ -106,7 +106,7 @@ class Listing:
             for batch in batches:
                 yield from objects(batch)
         finally:
-            batches.close()  # type: ignore[attr-defined]  # a generator
+            batches.close()
 
     def stop(self) -> None:
         """End it from another thread or a signal handler; whoever iterates it gets HotmartStoppedError."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -25,7 +26,10 @@ CHUNK_RECORDS = 50
 _decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
 _decode = msgspec.json.Decoder().decode
-_decode_lines = msgspec.json.Decoder().decode_lines
+_decode_lines = {
+    float: msgspec.json.Decoder().decode_lines,
+    Decimal: msgspec.json.Decoder(float_hook=Decimal).decode_lines,
+}
 _encoder = msgspec.json.Encoder()
 
 
@@ -227,20 +231,18 @@ def json_lines(records: Sequence[Any]) -> bytes:
         return b"".join(json.dumps(_plain(record), separators=(",", ":")).encode() + b"\n" for record in records)
 
 
-def objects(
-    records: Sequence[Record], decode_lines: Callable[[bytes], list[Any]] = _decode_lines
-) -> Iterator[dict[str, Any]]:
+def objects(records: Sequence[Record], number: type[float | Decimal] = float) -> Iterator[dict[str, Any]]:
     """
     Decode records, some at a time: of thousands at once, garbage collection takes more time than decoding.
 
-    :param decode_lines: decodes JSON Lines.
+    :param number: what numbers that are not whole become.
     """
     for start in range(0, len(records), CHUNK_RECORDS):
         lines = json_lines(records[start : start + CHUNK_RECORDS])
         try:
-            decoded = decode_lines(lines)
+            decoded = _decode_lines[number](lines)
         except msgspec.DecodeError:  # half of a surrogate pair
-            decoded = [json.loads(line) for line in lines.splitlines()]
+            decoded = [json.loads(line, parse_float=number) for line in lines.splitlines()]
         yield from decoded
 
 

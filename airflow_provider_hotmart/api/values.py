@@ -21,7 +21,6 @@ _INT64 = 2**63
 #: Milliseconds since the epoch of the years 1 and 10,000.
 _FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000, 253_402_300_800_000
 
-_decode_lines = msgspec.json.Decoder(float_hook=Decimal).decode_lines
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -31,7 +30,7 @@ class MisfitError(Exception):
 
 def exact_objects(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     """Decode records, with numbers as they are written."""
-    return objects(records, _decode_lines)
+    return objects(records, Decimal)
 
 
 def exact_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
@@ -44,7 +43,9 @@ def encoded(value: Any) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
-        return json.dumps(value, separators=(",", ":"), default=float).encode()
+        if isinstance(value, dict):
+            return b"{" + b",".join(encoded(name) + b":" + encoded(one) for name, one in value.items()) + b"}"
+        return b"[" + b",".join(map(encoded, value)) + b"]" if isinstance(value, list) else json.dumps(value).encode()
 
 
 def iso_moment(milliseconds: int) -> str:

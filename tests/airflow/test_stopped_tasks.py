@@ -32,7 +32,7 @@ pytestmark = [
 ]
 
 #: How often the process of each kind of task is killed, each time a little later.
-KILLS = 15
+KILLS = 20
 #: Seconds after which Airflow 3.3 kills a task that goes on although it was told to stop; and some for a busy machine.
 GRACE = 15
 OLD = gzip.compress(b'{"old":true}\n')
@@ -204,7 +204,7 @@ def kill_again_and_again(airflow3: Components, everybody: set[tuple[str, str]], 
     for number in range(KILLS + 1):
         run = start(airflow3, dag_id, number)
         if number < KILLS:
-            time.sleep(0.04 * number)
+            time.sleep(0.03 * number)
             with suppress(ProcessLookupError):
                 os.kill(int((folder.parent / f"{dag_id}.pid").read_text()), signal.SIGKILL)
         airflow3.wait_for(lambda run=run: state(airflow3, dag_id, run) in ("failed", "success"))

@@ -146,7 +146,7 @@ def watched_account(seed: int) -> Iterator[tuple[HotmartEmulator, HotmartHook, l
         connected(connection(hotmart)),
     ):
         changes = live(hotmart, random.Random(seed))
-        client = HotmartClient(config_for(hotmart, timeout=0.15, max_retries=2), clock=TurnedClock(clock))
+        client = HotmartClient(config_for(hotmart, timeout=0.3, max_retries=2), clock=TurnedClock(clock))
         hook = HotmartHook()
         hook.__dict__["_client"] = client
         asyncio.run(connect("hotmart_default")).client = client

@@ -24,8 +24,10 @@ _LONGEST_BODY = 1_048_576
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _CUT_AT_LEAST = 16
 _BODILESS = (204, 304)
-# No free port serves two accounts in one process: a client would try the token of the first one on the second.
-_given: set[int] = set()
+# Free ports that this process has had, and how often another one is tried for: a client would try the token of the
+# account that it met there first on the second one.
+_ports_taken: set[int] = set()
+_PORT_TRIES = 100
 
 
 @dataclass
@@ -88,11 +90,13 @@ class Server:
         if self._listener is not None:
             return
         listener = self._listen()
-        while not self._port and listener.getsockname()[1] in _given:
+        for _ in range(_PORT_TRIES):
+            if self._port or listener.getsockname()[1] not in _ports_taken:
+                break
             with listener:
                 listener = self._listen()
         self._port = listener.getsockname()[1]
-        _given.add(self._port)
+        _ports_taken.add(self._port)
         self._listener = listener
         self._acceptor = threading.Thread(target=self._accept, args=(listener,), name="hotmart-emulator", daemon=True)
         self._acceptor.start()

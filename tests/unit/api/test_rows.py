@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from airflow_provider_hotmart.api.rows import (
     refuse_select,
     select_for,
 )
+from airflow_provider_hotmart.api.values import exact_lines, exact_objects
 
 SALE = {
     "transaction": "HP1",
@@ -230,6 +232,12 @@ class TestHalfASurrogatePair:
     def test_it_is_decoded(self) -> None:
         records = reader().read([Raw(self.SALE)], None)
         assert [one.get("user") for one in objects(records)] == [{"name": "Ana \ud83d"}, None]
+
+    def test_numbers_beside_it_stay_as_they_are_written(self) -> None:
+        row = rb'{"buyer":{"name":"Ana \ud83d"},"prices":[12345678901234567890.12]}'
+        [record] = exact_objects([Raw(row)])
+        assert record["prices"] == [Decimal("12345678901234567890.12")]
+        assert exact_lines([record]) == row + b"\n"
 
     def test_it_is_selected_and_filtered(self) -> None:
         [line] = lines(self.SALE, select="users.user.name", roles="BUYER")

@@ -236,7 +236,7 @@ def test_nothing_that_is_sent_makes_it_fail_or_shows_in_a_log(caplog: pytest.Log
     with served(desk) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
-        @settings(max_examples=5_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=10_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(BODIES, HEADER_VALUES, st.sampled_from([PATH, PATH, f"{PATH}/", "/hotmart/webhooks/%00", "/x"]))
         def send(body: bytes, token: str, path: str) -> None:
             marked = body.replace(b'"version": "2.0.0"', b'"version": "2.0.0", "name": "%s"' % SECRET_NAME.encode())
