@@ -324,7 +324,8 @@ def ledger(job: Job) -> Work:
     import time
     from datetime import timedelta
 
-    from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
+    from airflow_provider_hotmart.watching.entries import Owner, Run
+    from airflow_provider_hotmart.watching.ledgers import FileLedger
 
     now, each = time.time(), job["entries"] // job["looks"]
 

@@ -364,7 +364,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             context["ti"].xcom_push(key="return_value", value=value)
 
     def _open_ledger(self, ti: Any) -> Ledger:
-        from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger
+        from airflow_provider_hotmart.watching.entries import Owner, Run
+        from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, XComLedger
         from airflow_provider_hotmart.watching.watch import announcement_scope
 
         announcements = announcement_scope(self.hotmart_conn_id)

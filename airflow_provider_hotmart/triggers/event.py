@@ -20,7 +20,8 @@ from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
 from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
+from airflow_provider_hotmart.watching.entries import Owner, Run
+from airflow_provider_hotmart.watching.ledgers import FileLedger
 from airflow_provider_hotmart.watching.memory import (
     AssetMemory,
     FileMemory,

@@ -1,66 +1,43 @@
-"""What has been reported before: digests of participants, and the places where they are kept."""
+"""The places where it is kept what has been reported before."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import json
 import logging
 from abc import ABC, abstractmethod
-from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.storage.object_file import ObjectFile
+from airflow_provider_hotmart.watching.entries import (
+    DAY,
+    MARGIN,
+    Entry,
+    Outcomes,
+    Owner,
+    Run,
+    are_settled,
+    ask,
+    digests_of,
+    merged,
+)
 
 _log = logging.getLogger(__name__)
 #: Written into each ledger file; a file that says more than this was written by a newer version.
 VERSION = 2
 FORMAT = "airflow-provider-hotmart ledger"
-#: Entries are kept for so much longer than the look-back, for clocks that differ.
-MARGIN = timedelta(days=1)
 #: So many runs remember in their XComs when the watch began: clearing one of them forgets nothing.
 COPIES = 3
 #: Runs of so many days push their XComs under one name. Each name costs a call to Airflow, and each day of it that the
 #: look-back does not cover is read in vain.
 XCOM_DAYS = 10
-DAY = 86400
 #: Look-backs that are longer are better off with a file.
 MAX_XCOM_LOOKBACK = timedelta(days=31)
-
-
-@dataclass(frozen=True)
-class Run:
-    """
-    One run of a task.
-
-    :param map_index: -1: the task is not mapped.
-    :param try_number: which of its tries; all of them are the same run.
-    """
-
-    dag_id: str
-    task_id: str
-    run_id: str
-    map_index: int = -1
-    try_number: int = field(default=1, compare=False)
-
-    @classmethod
-    def of(cls, ti: Any) -> Run:
-        """
-        Describe the run of a task instance.
-
-        :param ti: from the context.
-        """
-        return cls(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, ti.try_number)
-
-
-#: Says whether some runs have succeeded, and leaves out those that have not ended.
-Outcomes = Callable[[Collection[Run]], Mapping[Run, bool]]
 
 
 @dataclass
@@ -128,124 +105,6 @@ class Ledger(ABC):
 
         Takes no lock, so that it may be called from a signal handler.
         """
-
-
-@dataclass(frozen=True)
-class Owner:
-    """
-    Who keeps a ledger.
-
-    :param scope: identifies what is watched; ledgers may be shared by watches of different scopes.
-    :param run: the run that reports, whose own entries are not known to it; None: a watcher, which knows what it
-        reported.
-    :param lookback: how long entries matter.
-    :param announcements: scope of what webhooks of the same connection told of; None: of no interest.
-    """
-
-    scope: bytes
-    run: Run | None
-    lookback: timedelta
-    announcements: bytes | None = None
-
-    def until(self, now: float) -> int:
-        """When an entry made now may be dropped, in seconds since the epoch."""
-        return int(now + (self.lookback + MARGIN).total_seconds())
-
-    @property
-    def scope_name(self) -> str:
-        """The scope as text."""
-        return self.scope.hex()
-
-    def entry(self, digests: Iterable[int], now: float) -> dict[str, Any]:
-        """Describe what has been reported now."""
-        run = None if self.run is None else asdict(self.run)
-        return {"scope": self.scope_name, "run": run, "until": self.until(now), "ids": pack(digests)}
-
-    def announced(self, entries: Iterable[Entry], now: float) -> set[int]:
-        """Collect what webhooks told of."""
-        scope = None if self.announcements is None else self.announcements.hex()
-        return {digest for one in entries if one.scope == scope and one.until > now for digest in one.ids}
-
-    def is_own(self, entry: Entry) -> bool:
-        """Whether this very run made an entry."""
-        return entry.scope == self.scope_name and entry.run is not None and entry.run == self.run
-
-    def others(self, entries: Iterable[Entry], now: float) -> list[Entry]:
-        """Choose what others reported of the same watch within the look-back."""
-        return [one for one in entries if one.scope == self.scope_name and one.until > now and not self.is_own(one)]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """
-    What one run or watcher reported at one moment.
-
-    :param scope: of the watch.
-    :param run: the run; None: a watcher.
-    :param until: when it may be dropped, in seconds since the epoch.
-    :param ids: digests of the participants.
-    :param is_settled: whether the run is known to have succeeded.
-    :param raw: the entry as it is written.
-    """
-
-    scope: str
-    run: Run | None
-    until: int
-    ids: array[int]
-    is_settled: bool
-    raw: dict[str, Any]
-
-    @classmethod
-    def read(cls, entry: dict[str, Any]) -> Entry:
-        """
-        Read an entry as :meth:`Owner.entry` describes it.
-
-        :raises KeyError, TypeError, ValueError: when it is something else.
-        """
-        if not isinstance(entry["until"], int):
-            raise TypeError
-        run = None if entry["run"] is None else Run(**entry["run"])
-        is_settled = run is None or entry.get("settled") is True
-        return cls(entry["scope"], run, entry["until"], unpack(entry["ids"]), is_settled, entry)
-
-
-def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, bool]:
-    """Ask what became of the runs of entries, in one go, where that is not known yet."""
-    runs = {one.run for one in entries if one.run is not None and not one.is_settled}
-    return outcomes(runs) if outcomes and runs else {}
-
-
-def are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
-    """Whether the runs of all entries have ended."""
-    return all(one.is_settled or one.run in outcomes for one in entries)
-
-
-def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
-    """Collect what was reported, and seen by somebody downstream."""
-    known: set[int] = set()
-    for one in entries:
-        if one.run is None or outcomes.get(one.run) is not False:
-            known.update(one.ids)
-    return known
-
-
-def pack(digests: Iterable[int]) -> str:
-    """Write digests as text, about eleven characters each."""
-    return base64.b64encode(array("Q", digests).tobytes()).decode()
-
-
-def unpack(text: str) -> array[int]:
-    """
-    Read digests.
-
-    :raises ValueError: when the text is no list of digests.
-    """
-    digests = array("Q")
-    try:
-        digests.frombytes(base64.b64decode(text, validate=True))
-    except binascii.Error as problem:
-        raise ValueError(str(problem)) from None
-    return digests
 
 
 class NoLedger(Ledger):
@@ -415,7 +274,7 @@ class FileLedger(Ledger):
         owner = self._owner
         entries = [one for one in content.entries if one.until > now and not owner.is_own(one)]
         if (entry := owner.entry(digests, now))["ids"]:
-            entries = _merged(entries, Entry.read(entry))
+            entries = merged(entries, Entry.read(entry))
         begun = dict(content.since)
         if since is not None:
             begun.setdefault(owner.scope_name, since)
@@ -476,21 +335,6 @@ class _FileReservation:
     def record(self, digests: Iterable[int], since: int | None) -> None:
         self.check_lock()
         self.ledger.write(self.content, digests, self.now, since)
-
-
-def _merged(entries: list[Entry], new: Entry) -> list[Entry]:
-    """
-    Add an entry.
-
-    Watchers and the receiver of webhooks have no runs of which some may turn out to have failed: what each adds within
-    a day is one entry, which is kept as long as its youngest part.
-    """
-    for place, old in enumerate(entries):
-        if old.run is None and new.run is None and old.scope == new.scope and old.until // DAY == new.until // DAY:
-            ids = pack(dict.fromkeys([*old.ids, *new.ids]))
-            raw = old.raw | {"until": max(old.until, new.until), "ids": ids}
-            return [*entries[:place], Entry.read(raw), *entries[place + 1 :]]
-    return [*entries, new]
 
 
 def _period(moment: float) -> int:

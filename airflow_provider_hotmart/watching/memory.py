@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from airflow_provider_hotmart.storage import StorageError
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Outcomes, Owner, pack, unpack
+from airflow_provider_hotmart.watching.entries import Outcomes, Owner, pack, unpack
+from airflow_provider_hotmart.watching.ledgers import FileLedger
 
 _log = logging.getLogger(__name__)
 #: Written into the state of an asset; a state that says more than this was written by a newer version.

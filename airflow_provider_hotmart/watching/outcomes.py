@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
-from airflow_provider_hotmart.watching.ledgers import Run
+from airflow_provider_hotmart.watching.entries import Run
 
 #: States of a task that has ended and whose result nobody downstream has seen.
 _UNSEEN = {"failed", "removed", "skipped", "upstream_failed"}

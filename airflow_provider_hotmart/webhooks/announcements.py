@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
+from airflow_provider_hotmart.watching.entries import Owner
+from airflow_provider_hotmart.watching.ledgers import FileLedger
 from airflow_provider_hotmart.watching.watch import announcement, announcement_scope
 
 _log = logging.getLogger(__name__)

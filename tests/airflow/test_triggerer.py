@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Sale
-from airflow_provider_hotmart.watching.ledgers import Run
+from airflow_provider_hotmart.watching.entries import Run
 from tests.airflow.support import HAS_SUPERVISOR, ROOT, connection, small_hotmart
 from tests.airflow.versions import LINE
 from tests.airflow.watching import record_as

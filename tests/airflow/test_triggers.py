@@ -29,7 +29,8 @@ from airflow_provider_hotmart.triggers import event as event_module
 from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
 from airflow_provider_hotmart.triggers.polling import is_permanent
 from airflow_provider_hotmart.triggers.sensor import HotmartNewSalesParticipantsTrigger
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner
+from airflow_provider_hotmart.watching.entries import Owner
+from airflow_provider_hotmart.watching.ledgers import FileLedger
 from airflow_provider_hotmart.watching.snapshot import Snapshot
 from tests.airflow.support import HAS_SUPERVISOR, ROOT, connected, connection, small_hotmart
 from tests.airflow.watching import INTERVAL, TaskRun, XComs, first_event, record_as

@@ -13,7 +13,7 @@ import pytest
 import time_machine
 
 from airflow_provider_hotmart.emulator import Call, HotmartEmulator
-from airflow_provider_hotmart.watching.ledgers import Run
+from airflow_provider_hotmart.watching.entries import Run
 from airflow_provider_hotmart.webhooks.announcements import Announcements
 from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connected, connection, migrated_home, small_hotmart
 from tests.airflow.watching import NOW, WAYS, TaskRun, Watcher, Way, people, record_as

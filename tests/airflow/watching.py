@@ -20,7 +20,8 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferr
 from airflow_provider_hotmart.emulator import HotmartEmulator, Sale
 from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 from airflow_provider_hotmart.triggers.event import HotmartSalesParticipantsEventTrigger
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
+from airflow_provider_hotmart.watching.entries import Owner, Run
+from airflow_provider_hotmart.watching.ledgers import FileLedger
 from airflow_provider_hotmart.watching.watch import Watch
 from tests.airflow.support import HAS_SUPERVISOR
 from tests.airflow.versions import AirflowRescheduleException, ExecutorSafeguard

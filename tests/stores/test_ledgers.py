@@ -11,7 +11,8 @@ import pytest
 
 from airflow_provider_hotmart.storage import StorageError, object_file
 from airflow_provider_hotmart.storage.lease import LEASE
-from airflow_provider_hotmart.watching.ledgers import FORMAT, VERSION, FileLedger, Owner, Run
+from airflow_provider_hotmart.watching.entries import Owner, Run
+from airflow_provider_hotmart.watching.ledgers import FORMAT, VERSION, FileLedger
 from tests.stores.support import Store
 
 NOW = 1_790_000_000.0

@@ -19,7 +19,8 @@ import pytest
 
 from airflow_provider_hotmart.storage import StorageError, lease, object_file
 from airflow_provider_hotmart.storage.store import LockedError
-from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, Owner, Run, XComLedger, pack, unpack
+from airflow_provider_hotmart.watching.entries import Owner, Run, pack, unpack
+from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, XComLedger
 from airflow_provider_hotmart.watching.watch import announcement_scope
 from tests.airflow.versions import attach
 from tests.airflow.watching import TaskRun, XComs
@@ -157,7 +158,8 @@ RECORDS = """
 import sys
 from datetime import timedelta
 from airflow_provider_hotmart.storage import StorageError
-from airflow_provider_hotmart.watching.ledgers import FileLedger, Owner, Run
+from airflow_provider_hotmart.watching.entries import Owner, Run
+from airflow_provider_hotmart.watching.ledgers import FileLedger
 path, process, now = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_hotmart.storage import StorageError
-from airflow_provider_hotmart.watching.ledgers import Owner
+from airflow_provider_hotmart.watching.entries import Owner
 from airflow_provider_hotmart.watching.memory import MAX_PART_SIZE, AssetMemory, ProcessMemory, warn_of_forgetting
 from tests.airflow.watching import AssetState, DiedError
 
