@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from airflow_provider_hotmart.api.endpoint import Column, Endpoint, Filter, columns, prefixed
 from airflow_provider_hotmart.api.enums import CommissionRole, ParticipantRole, PaymentType, SaleStatus
 from airflow_provider_hotmart.api.lifecycle import ALIASES, ranks
@@ -14,9 +16,6 @@ _USER = (
     *columns("address.country address.state", optional=True),
     *prefixed("address.", columns(_ADDRESS, personal=True, optional=True)),
 )
-_SALES_DATES = (("sales_start_date", "start_date"), ("sales_end_date", "end_date"))
-_SALE_RANKS = ranks()
-_PAID = (SaleStatus.APPROVED, SaleStatus.COMPLETE)
 TRANSACTION = Filter("transaction", several=True, any_date=True)
 _TRANSACTION_STATUS = Filter("transaction_status", "word", SaleStatus, several=True)
 PRODUCT_ID = Filter("product_id", "id", several=True)
@@ -26,12 +25,21 @@ _SALES_SOURCE = Filter("sales_source")
 _AFFILIATE_NAME = Filter("affiliate_name", personal=True)
 _PAYMENT_TYPE = Filter("payment_type", "word", PaymentType, is_open=True, several=True)
 OFFER_CODE = Filter("offer_code", several=True)
+#: What the endpoints of sales have in common.
+_endpoint = partial(
+    Endpoint,
+    noun="sales",
+    dates=(("sales_start_date", "start_date"), ("sales_end_date", "end_date")),
+    status="transaction_status",
+    ranks=ranks(),
+    default_statuses=(SaleStatus.APPROVED, SaleStatus.COMPLETE),
+    refusable=ALIASES,
+)
 
-SALES = Endpoint(
+SALES = _endpoint(
     # Source: https://developers.hotmart.com/docs/en/v1/sales/sales-history/.
     name="sales",
     path="/payments/api/v1/sales/history",
-    noun="sales",
     identity=("purchase.transaction",),
     columns=tuple(
         columns(
@@ -56,18 +64,12 @@ SALES = Endpoint(
         OFFER_CODE,
         _COMMISSION_AS,
     ),
-    dates=_SALES_DATES,
-    status="transaction_status",
-    ranks=_SALE_RANKS,
-    default_statuses=_PAID,
-    refusable=ALIASES,
 )
 
-SALES_PARTICIPANTS = Endpoint(
+SALES_PARTICIPANTS = _endpoint(
     # Source: https://developers.hotmart.com/docs/en/v1/sales/sales-users/.
     name="sales_participants",
     path="/payments/api/v1/sales/users",
-    noun="sales",
     identity=("transaction", "product.id"),
     columns=(*columns("transaction product.id:integer product.name users.role"), *prefixed("users.user.", _USER)),
     filters=(
@@ -80,22 +82,16 @@ SALES_PARTICIPANTS = Endpoint(
         _COMMISSION_AS,
         Filter("roles", "word", ParticipantRole, is_open=True, several=True, parameter="", selects="role"),
     ),
-    dates=_SALES_DATES,
-    status="transaction_status",
-    ranks=_SALE_RANKS,
-    default_statuses=_PAID,
-    refusable=ALIASES,
     status_key="transaction_status",
     records_in="users",
     list_identity=("role", "user.ucode"),
 )
 
-SALES_COMMISSIONS = Endpoint(
+SALES_COMMISSIONS = _endpoint(
     # Source: https://developers.hotmart.com/docs/en/v1/sales/sales-commissions/. Recorded answers name the currency
     # of an amount currency_code, the documentation currency_value.
     name="sales_commissions",
     path="/payments/api/v1/sales/commissions",
-    noun="sales",
     identity=("transaction",),
     columns=tuple(
         columns(
@@ -106,21 +102,15 @@ SALES_COMMISSIONS = Endpoint(
         )
     ),
     filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _COMMISSION_AS),
-    dates=_SALES_DATES,
-    status="transaction_status",
-    ranks=_SALE_RANKS,
-    default_statuses=_PAID,
-    refusable=ALIASES,
     status_key="transaction_status",
     records_in="commissions",
     list_identity=("source", "user.ucode"),
 )
 
-SALES_PRICE_DETAILS = Endpoint(
+SALES_PRICE_DETAILS = _endpoint(
     # Source: https://developers.hotmart.com/docs/en/v1/sales/sales-price-details/. Its list of statuses lacks three.
     name="sales_price_details",
     path="/payments/api/v1/sales/price/details",
-    noun="sales",
     identity=("transaction",),
     columns=tuple(
         columns(
@@ -130,15 +120,11 @@ SALES_PRICE_DETAILS = Endpoint(
         )
     ),
     filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _PAYMENT_TYPE),
-    dates=_SALES_DATES,
-    status="transaction_status",
-    ranks=_SALE_RANKS,
-    default_statuses=_PAID,
     refusable=(*ALIASES, SaleStatus.NO_FUNDS, SaleStatus.PRE_ORDER, SaleStatus.PROCESSING_TRANSACTION),
     status_key="transaction_status",
 )
 
-SALES_SUMMARY = Endpoint(
+SALES_SUMMARY = _endpoint(
     # Source: https://developers.hotmart.com/docs/en/v1/sales/sales-summary/.
     name="sales_summary",
     path="/payments/api/v1/sales/summary",
@@ -154,9 +140,6 @@ SALES_SUMMARY = Endpoint(
         _PAYMENT_TYPE,
         OFFER_CODE,
     ),
-    dates=_SALES_DATES,
-    status="transaction_status",
-    ranks=_SALE_RANKS,
-    refusable=ALIASES,
+    default_statuses=(),
     sums=("total_items", "total_value.value"),
 )
