@@ -29,7 +29,7 @@ def claim_destination(ti: Any, file: RecordFile) -> None:
         ti.xcom_push(key=CLAIM, value=claim)
         other = _other_instance(ti, claim)
         if other is not None:
-            ti.xcom_push(key=CLAIM, value=None)
+            ti.xcom_push(key=CLAIM, value={**claim, "file": None})
     if other is not None:
         raise StorageError(
             f"destination is also written by map index {other}: give each its own, with the mapped "

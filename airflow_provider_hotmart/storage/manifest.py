@@ -57,8 +57,8 @@ def publish(task: Any, context: Mapping[str, Any], manifest: Mapping[str, Any]) 
     """
     Tell others of a written file.
 
-    Each fact is an XCom of its own, so that ``task.output["uri"]`` works, and the event of each asset that the task has
-    as an outlet carries all of them.
+    Each fact that has a value is an XCom of its own, so that ``task.output["uri"]`` works, and the event of each asset
+    that the task has as an outlet carries all of them.
 
     :param task: that wrote it.
     :param context: of its run; empty: outside Airflow.
@@ -70,4 +70,5 @@ def publish(task: Any, context: Mapping[str, Any], manifest: Mapping[str, Any]) 
             events[outlet].extra.update(manifest)
     if task.do_xcom_push and (ti := context.get("ti")) is not None:
         for name, value in manifest.items():
-            ti.xcom_push(key=name, value=value)
+            if value is not None:  # Airflow 3.0 takes no null
+                ti.xcom_push(key=name, value=value)

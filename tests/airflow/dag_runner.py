@@ -34,6 +34,7 @@ def main() -> None:
     Path(job["report"]).write_text(json.dumps(report), encoding="utf-8")
     if job["supervised"]:
         run_tasks_like_a_worker(job["file"])
+    versions.know_assets(bag)
     for run in job["runs"]:
         test(bag.dags[run["dag_id"]], run)
 

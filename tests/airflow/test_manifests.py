@@ -71,6 +71,8 @@ def test_other_tasks_and_the_events_of_assets_are_told_of_a_file(airflow: Throwa
             connections={"hotmart_default": connection(hotmart, **key)},
         )
     assert set(run.states().values()) == {"success"}
+    # Airflow 3.0 fails a task that pushes null.
+    assert [key for key, value in run._rows("SELECT key, value FROM xcom") if value in ("null", b"null", None)] == []
     for task, told, name in (("products", "told", "a.parquet"), ("found", "told_of_found", "new.csv")):
         manifest = run.task(task).xcom
         assert run.task(told).xcom == [f"{tmp_path}/{name}", manifest["records"], manifest["columns"]]
@@ -88,7 +90,8 @@ def test_other_tasks_and_the_events_of_assets_are_told_of_a_file(airflow: Throwa
     assert all(map(all, keys))
     assert "@example" not in (tmp_path / "new.csv").read_text() + (tmp_path / "templated.csv").read_text()
     assert run.task("templated").rendered["pseudonymize_ucode"] == "True"
-    assert key["pseudonym_key"] not in run.logs
+    # At DEBUG, Airflow 3.0 logs what it is told to mask.
+    assert [line for line in run.logs.splitlines() if key["pseudonym_key"] in line and "MaskSecret" not in line] == []
 
 
 def test_the_events_of_assets_are_told_on_every_airflow(hotmart: Any, tmp_path: Path) -> None:

@@ -86,6 +86,26 @@ def mend_runs_in_process() -> None:
     )
 
 
+def know_assets(bag: Any) -> None:
+    """
+    Let tasks that run in this process have the assets of their DAGs as outlets.
+
+    :param bag: as it was parsed. Airflow 3.0 refuses assets that no scheduler has seen.
+    """
+    if LINE != (3, 0):
+        return
+    from airflow.models.asset import AssetActive, AssetModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.merge(DagBundleModel(name="dags-folder"))
+    bag.sync_to_db("dags-folder", None)
+    with create_session() as session:
+        for asset in session.query(AssetModel):
+            session.merge(AssetActive.for_asset(asset))
+
+
 def stored_bag(folder: Path, bundle: str) -> Any:
     """Parse the DAGs of a bundle on Airflow 3, and store them in the database."""
     bundle_bag = find("BundleDagBag")
