@@ -261,7 +261,7 @@ def test_an_example_runs_and_leaves_its_manifest(page: playwright.Page, site: Si
     # The scheduled run, which Airflow makes when the DAG is switched on, may have listed another day.
     text = page.inner_text("body")
     assert any(path.name in text for path in site.files.glob("participants/*.jsonl.gz"))
-    picture(page, "example-xcom", clip={"x": 332, "y": 70, "width": 948, "height": 1375})
+    picture(page, "example-xcom", clip={"x": 332, "y": 70, "width": 948, "height": 1149})
     page.set_viewport_size(VIEWPORT)
 
 
