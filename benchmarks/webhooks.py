@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -31,7 +32,7 @@ import requests
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.emulator.service.webhooks import HOTTOK, Habits
-from benchmarks.harness import Table
+from benchmarks.harness import ROOT, Table, code
 from tests.airflow.components import Components
 from tests.airflow.support import connection
 
@@ -101,6 +102,12 @@ class Result:
     page_loaded: float
     page_first: float
     page_last: float
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each sale is an event once, and in a run: before 3.2 the scheduler may leave some to the next run."""
+        forgets = tuple(map(int, self.airflow.split(".")[:2])) < (3, 2)
+        return not (self.lost or self.twice or (self.unstarted and not forgets))
 
 
 def measure(home: Path, sales: int, rate: float, kills: int) -> Result:
@@ -294,7 +301,7 @@ def percentile(values: Sequence[float]) -> float:
 
 def report(results: Sequence[Result]) -> str:
     """
-    Write a table with a column for each line of Airflow.
+    Write a table with a column for each Airflow.
 
     :param results: of each, as many sales at the same rate.
     """
@@ -314,11 +321,13 @@ def report(results: Sequence[Result]) -> str:
         "during them": [f"{one.page_loaded / one.page_idle:.2f} times" for one in results],
         "at the end beside the beginning": [f"{one.page_last / one.page_first:.2f} times" for one in results],
     }
-    killed = f", while the API server is killed {first.kills} times" if first.kills else ""
+    killed = f", the API server killed {first.kills} times" if first.kills else ""
     return Table(
-        f"Webhooks: {first.sales:,} sales at {first.rate:g} a second{killed}",
-        f"{first.deliveries:,} deliveries, wrong tokens and broken bodies among them, and each tenth twice, to a whole "
-        f"Airflow on {NAMES[first.database]}: {PHASE} seconds of pushing, {PHASE} of pause.",
+        f"{first.sales:,} sales at {first.rate:g} a second{killed}",
+        f"An emulator pushes them to a whole Airflow on {NAMES[first.database]}, {PHASE} seconds of pushing and "
+        f"{PHASE} of pause in turn; each tenth comes twice, with wrong tokens and broken bodies among them "
+        f"({first.deliveries:,} deliveries). A watcher polls the same sales every {POLL_INTERVAL} seconds. Measured on "
+        f"{datetime.now(UTC):%Y-%m-%d} with {os.cpu_count()} cores, {code()}.",
         ("", *(f"Airflow {one.airflow}" for one in results)),
         [(name, *cells) for name, cells in rows.items()],
     ).markdown()
@@ -338,15 +347,14 @@ def main() -> int:
     results = []
     for python in options.python or ():
         arguments = ["--json", *(f"--{name}={getattr(options, name)}" for name in ("sales", "rate", "kills"))]
-        done = subprocess.run(
-            [python, "-m", "benchmarks.webhooks", *arguments], stdout=subprocess.PIPE, text=True, check=False
-        )
+        command = [python, "-m", "benchmarks.webhooks", *arguments]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
         results.append(Result(**json.loads(done.stdout)))
     if not results:
         with tempfile.TemporaryDirectory() as folder:
             results.append(measure(Path(folder), options.sales, options.rate, options.kills))
     print(json.dumps(asdict(results[0])) if options.json else report(results))
-    return 1 if any(one.lost or one.twice or one.unstarted for one in results) else 0
+    return 0 if all(one.is_complete for one in results) else 1
 
 
 if __name__ == "__main__":
