@@ -203,6 +203,9 @@ def test_a_killed_api_server_loses_nothing_and_tells_nothing_twice(
 def test_what_comes_while_its_dag_is_queued_starts_one_run_together(
     hotmart: HotmartEmulator, airflow3: Components
 ) -> None:
+    # A task that were killed with the scheduler would hold the DAG's only run for minutes.
+    airflow3.wait_for(lambda: not airflow3.rows("SELECT * FROM asset_dag_run_queue"))
+    airflow3.wait_for(lambda: not airflow3.rows("SELECT * FROM dag_run WHERE state IN ('queued', 'running')"))
     airflow3.kill("scheduler")
     sold = sell(hotmart, 3, 0.5)
     hotmart.webhooks.wait()
