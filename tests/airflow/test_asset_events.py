@@ -118,15 +118,15 @@ def test_what_several_api_servers_get_at_the_same_moment_is_one_event(database: 
 def test_a_dag_is_queued_anew_when_the_scheduler_makes_a_run_at_that_moment(database: Database) -> None:
     database.store("before")
     [[before]] = database.rows("SELECT created_at FROM asset_dag_run_queue")
-    with database.engine.connect() as scheduler, ThreadPoolExecutor() as pool:
-        scheduler.execute(sqlalchemy.text("SELECT * FROM asset_dag_run_queue FOR UPDATE"))
-        storing = pool.submit(database.store, "meanwhile")
-        waiting = "SELECT * FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        until = time.monotonic() + LONGEST
-        while not database.rows(waiting) and not storing.done() and time.monotonic() < until:
-            time.sleep(0.1)
-        scheduler.execute(sqlalchemy.text("DELETE FROM asset_dag_run_queue"))
-        scheduler.commit()
+    with ThreadPoolExecutor() as pool:
+        with database.engine.begin() as scheduler:
+            scheduler.execute(sqlalchemy.text("SELECT * FROM asset_dag_run_queue FOR UPDATE"))
+            storing = pool.submit(database.store, "meanwhile")
+            waiting = "SELECT * FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            until = time.monotonic() + LONGEST
+            while not database.rows(waiting) and not storing.done() and time.monotonic() < until:
+                time.sleep(0.1)
+            scheduler.execute(sqlalchemy.text("DELETE FROM asset_dag_run_queue"))
         storing.result()
     [[event]] = database.rows("SELECT max(timestamp) FROM asset_event")
     [[anew]] = database.rows("SELECT created_at FROM asset_dag_run_queue")
