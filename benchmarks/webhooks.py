@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
@@ -138,66 +139,77 @@ def measure(home: Path, sales: int, rate: float, kills: int) -> Result:
         airflow.wait_for(lambda: len(airflow.rows("SELECT dag_id FROM dag")) == 2)
         kills_at = {sales * (number + 1) // (kills + 1) for number in range(kills)}
         sold: dict[str, float] = {}
-        idle: list[list[float]] = []
-        loaded: list[float] = []
+        #: When sales were pushed, and when not, in epoch seconds.
+        pushes: list[tuple[float, float]] = []
+        pauses: list[tuple[float, float]] = []
         with Reader(airflow.url) as reader:
             while True:
-                reader.take()
+                began = time.time()
                 time.sleep(PHASE)
-                idle.append(reader.take())
+                pauses.append((began, time.time()))
                 if len(sold) == sales:
                     break
-                began, first = time.monotonic(), len(sold)
+                began, first = time.time(), len(sold)
                 for number in range(first, min(sales, first + round(rate * PHASE))):
-                    time.sleep(max(0.0, began + (number - first) / rate - time.monotonic()))
+                    time.sleep(max(0.0, began + (number - first) / rate - time.time()))
                     sold[hotmart.add_sale().transaction] = time.time()
                     if number + 1 in kills_at:
                         airflow.kill("api-server")
                         airflow.start("api-server")
-                loaded += reader.take()
+                pushes.append((began, time.time()))
                 webhooks.wait(600)
+        idle = [reader.took(*pause) for pause in pauses]
+        loaded = [seconds for push in pushes for seconds in reader.took(*push)]
         return evaluate(airflow, hotmart, sold, idle, loaded, rate, kills)
 
 
 class Reader:
     """
-    Looks at Airflow's own pages, a few times a second, in a thread of its own. Use it in a ``with`` statement.
+    Looks at Airflow's own pages, a few times a second, in a process of its own. Use it in a ``with`` statement.
 
     :param url: of the API server.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._stopped = threading.Event()
-        self._took: list[float] = []
-        self._thread = threading.Thread(target=self._read_on)
         credential = {"username": "admin", "password": PASSWORD}
         token = requests.post(f"{url}/auth/token", json=credential, timeout=30).json()["access_token"]
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        context = multiprocessing.get_context("spawn")
+        self._told, told = context.Pipe()
+        self._process = context.Process(target=look, args=(url, token, told), daemon=True)
+        self._looks: list[tuple[float, float]] = []
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._process.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
+        self._told.send("stop")
+        self._looks = self._told.recv()
+        self._process.join()
 
-    def take(self) -> list[float]:
-        """What pages took since this was last asked, in seconds."""
-        took, self._took = self._took, []
-        return took
+    def took(self, since: float, until: float) -> list[float]:
+        """What pages took that were asked for between two moments, in seconds."""
+        return [seconds for moment, seconds in self._looks if since <= moment < until]
 
-    def _read_on(self) -> None:
-        for page in itertools.cycle(PAGES):
-            if self._stopped.wait(0.2):
-                return
-            began = time.monotonic()
-            # There is no page while the API server is down.
-            with suppress(requests.RequestException):
-                self._session.get(self._url + page, timeout=30).raise_for_status()
-                self._took.append(time.monotonic() - began)
+
+def look(url: str, token: str, told: Connection) -> None:
+    """
+    Look at pages until told to stop.
+
+    :param told: is sent when each was looked at, and the seconds that it took.
+    """
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    looks = []
+    for page in itertools.cycle(PAGES):
+        if told.poll(0.2):
+            break
+        began = time.time()
+        # There is no page while the API server is down.
+        with suppress(requests.RequestException):
+            session.get(url + page, timeout=30).raise_for_status()
+            looks.append((began, time.time() - began))
+    told.send(looks)
 
 
 def evaluate(
@@ -306,21 +318,23 @@ def report(results: Sequence[Result]) -> str:
     :param results: of each, as many sales at the same rate.
     """
     first = results[0]
+    watcher = f"from the sale to the event of a watcher that polls every {POLL_INTERVAL} s"
     rows = {
         "from the delivery to the run's start: median": [f"{one.run_median:.2f} s" for one in results],
-        "99th percentile": [f"{one.run_p99:.2f} s" for one in results],
-        f"from the sale to the event of a watcher that polls every {POLL_INTERVAL} s: median": [
-            f"{one.polled_median:.1f} s" for one in results
-        ],
-        "99th percentile of it": [f"{one.polled_p99:.1f} s" for one in results],
+        "… 99th percentile": [f"{one.run_p99:.2f} s" for one in results],
+        "… of what met a killed server, too": [f"{one.outage_p99:.1f} s" for one in results],
+        f"{watcher}: median": [f"{one.polled_median:.1f} s" for one in results],
+        "…: 99th percentile": [f"{one.polled_p99:.1f} s" for one in results],
         "from the delivery to its answer: median": [f"{one.answered * 1000:.0f} ms" for one in results],
         "sales lost": [one.lost for one in results],
         "sales told twice": [one.twice for one in results],
         "sales in no run": [one.unstarted for one in results],
-        "Airflow's own pages between the pushes: median": [f"{one.page_idle * 1000:.0f} ms" for one in results],
-        "during them": [f"{one.page_loaded / one.page_idle:.2f} times" for one in results],
-        "at the end beside the beginning": [f"{one.page_last / one.page_first:.2f} times" for one in results],
+        "a page of Airflow's own, in the pauses: median": [f"{one.page_idle * 1000:.0f} ms" for one in results],
+        "… during the pushes": [f"{one.page_loaded / one.page_idle:.2f} times that" for one in results],
+        "… in the last pause beside the first": [f"{one.page_last / one.page_first:.2f} times" for one in results],
     }
+    if not first.kills:
+        del rows["… of what met a killed server, too"]
     killed = f", the API server killed {first.kills} times" if first.kills else ""
     return Table(
         f"{first.sales:,} sales at {first.rate:g} a second{killed}",
