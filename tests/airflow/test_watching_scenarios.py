@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +16,25 @@ import time_machine
 from airflow_provider_hotmart.emulator import Call, HotmartEmulator
 from airflow_provider_hotmart.watching.entries import Run
 from airflow_provider_hotmart.webhooks.announcements import Announcements
-from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connected, connection, migrated_home, small_hotmart
-from tests.airflow.watching import NOW, WAYS, TaskRun, Watcher, Way, people, record_as
+from tests.airflow.support import (
+    HAS_SUPERVISOR,
+    ROOT,
+    ThrowawayAirflow,
+    connected,
+    connection,
+    migrated_home,
+    small_hotmart,
+)
+from tests.airflow.watching import NOW, WAYS, Poke, TaskRun, Watcher, Way, people, record_as
 
 pytestmark = pytest.mark.airflow
 
 DAY = timedelta(days=1)
+#: Of the page on watching: the states of a sale, those watched, those reported, and those where changes are not wanted.
+TABLE = [
+    tuple(cell.strip().split(", ") for cell in row.split("|")[1:5])
+    for row in re.findall(r"^\| [A-Z_, ]+ \|.*\|$", (ROOT / "docs" / "sensors.md").read_text("utf-8"), re.MULTILINE)
+]
 #: Makes a way of watching from the arguments of the sensor or trigger.
 Watching = Callable[..., Way]
 
@@ -135,6 +149,27 @@ def test_where_status_changes_are_not_wanted_who_was_reported_is_not_new_again(
     assert way.report() == people(hotmart, sale)
     hotmart.move(sale.transaction, "REFUNDED")
     assert way.report() is None
+
+
+def test_the_table_is_read() -> None:
+    assert len(TABLE) == 8
+
+
+@pytest.mark.parametrize("changes", [True, False], ids=["each state", "once"])
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_what_is_reported_when_is_what_the_table_tells(
+    hotmart: HotmartEmulator, airflow: ThrowawayAirflow, tmp_path: Path, row: tuple[list[str], ...], changes: bool
+) -> None:
+    states, watched, *told = row
+    way = Poke(tmp_path, transaction_status=watched, report_status_changes=changes, timeout=0.01)
+    sale = hotmart.add_sale(status=states[0])
+    reported = []
+    for state in states:
+        hotmart.move(sale.transaction, state)
+        if found := way.report():
+            assert found == people(hotmart, sale)
+            reported.append(state)
+    assert reported == told[0 if changes else 1]
 
 
 def test_two_people_of_whom_nothing_is_known_are_reported_once_each(
