@@ -14,6 +14,8 @@ import pytest
 import time_machine
 
 from airflow_provider_hotmart.emulator import Call, HotmartEmulator
+from airflow_provider_hotmart.storage import object_file
+from airflow_provider_hotmart.storage.object_file import ObjectFile
 from airflow_provider_hotmart.watching.entries import Run
 from airflow_provider_hotmart.webhooks.announcements import Announcements
 from tests.airflow.support import (
@@ -25,7 +27,7 @@ from tests.airflow.support import (
     migrated_home,
     small_hotmart,
 )
-from tests.airflow.watching import NOW, WAYS, Poke, TaskRun, Watcher, Way, people, record_as
+from tests.airflow.watching import NOW, WAYS, Poke, SensorWay, TaskRun, Watcher, Way, people, record_as
 
 pytestmark = pytest.mark.airflow
 
@@ -317,3 +319,41 @@ def test_what_webhooks_told_of_is_not_reported_by_whoever_shares_their_ledger(
     hotmart.move(told.transaction, "COMPLETE")
     hotmart.move(refunded.transaction, "REFUNDED")
     assert way.report() == (people(hotmart, refunded) if report_status_changes else None)
+
+
+@pytest.mark.parametrize("watching", ["poke", "reschedule", "deferrable"], indirect=True)
+def test_what_nobody_can_record_is_not_published(
+    hotmart: HotmartEmulator, watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_file, "LOCK_TIMEOUT", 0.0)
+    ledger = tmp_path / "ledger.json"
+    way = watching(ledger=str(ledger))
+    assert isinstance(way, SensorWay)
+    sale = hotmart.add_sale()
+    with ObjectFile(ledger).locked():
+        assert way.report() is None
+        assert not (tmp_path / "1.jsonl").exists()
+        assert way.xcoms.values() == []
+        assert not ledger.exists()
+    assert way.report() == people(hotmart, sale)
+
+
+@pytest.mark.parametrize("watching", ["poke", "reschedule", "deferrable"], indirect=True)
+def test_whom_another_run_records_during_a_look_is_not_published(
+    hotmart: HotmartEmulator, watching: Watching, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.json"
+    way = watching(ledger=str(ledger))
+    assert isinstance(way, SensorWay)
+    first = hotmart.add_sale()
+
+    def record(_: Call) -> None:
+        if not ledger.exists():
+            record_as(None, ledger, first)
+
+    hotmart.on_call = record
+    assert way.report() is None
+    assert not (tmp_path / "1.jsonl").exists()
+    assert way.xcoms.values() == []
+    second = hotmart.add_sale()
+    assert way.report() == people(hotmart, second)
