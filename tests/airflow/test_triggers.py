@@ -153,7 +153,7 @@ def test_a_poll_that_is_cancelled_ends_its_calls_and_its_threads(hotmart: Hotmar
         await eventually(lambda: not fetching())
         return time.monotonic() - began
 
-    assert asyncio.run(cancel()) < 2
+    assert asyncio.run(cancel()) < 5
 
 
 class Supervisor:
@@ -242,7 +242,7 @@ def test_the_process_of_triggers_ends_at_once_whatever_is_under_way(hotmart: Hot
         told = time.monotonic()
         process.communicate(timeout=60)
     # Airflow's own farewell included.
-    assert time.monotonic() - told < 5
+    assert time.monotonic() - told < 10
     assert process.returncode == 0
 
 
