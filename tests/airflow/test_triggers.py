@@ -181,6 +181,7 @@ class Supervisor:
             answer = msgspec.msgpack.encode([number, found, None])
             answers.write(len(answer).to_bytes(4, "big") + answer)
         answers.close()
+        await answers.wait_closed()
 
 
 @pytest.mark.skipif(not HAS_SUPERVISOR, reason="the triggerer of Airflow 2 asks the database")
@@ -214,8 +215,10 @@ def test_a_trigger_that_is_cancelled_while_it_asks_airflow_leaves_the_answers_of
         await asyncio.gather(asking, return_exceptions=True)
         supervisor.may_answer.set()
         assert (await connect("supervised")).client.config.base_url == hotmart.url
+        if hasattr(requests, "start_reader"):
+            requests._reader_task.cancel()
         writer.close()
-        await serving
+        await asyncio.gather(serving, writer.wait_closed())
 
     asyncio.run(asyncio.wait_for(story(), 30))
 
