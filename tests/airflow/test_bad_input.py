@@ -307,6 +307,16 @@ def nothing():
     return None
 
 
+@task
+def nothings():
+    return [None]
+
+
+@task
+def nowhere():
+    return [{"destination": None}]
+
+
 def tasks():
     for name in ("transaction", "roles", "buyer_email", "buyer_name", "sales_source", "affiliate_name", "destination"):
         Participants(task_id=name, **{name: GONE})
@@ -316,6 +326,11 @@ def tasks():
     for name in ("timezone", "sales_start_date", "sales_end_date", "personal_data"):
         Participants(task_id=name, **{"sales_start_date": "2026-01-01", "sales_end_date": "2026-01-02", name: GONE})
     Participants(task_id="of_another_task", destination=nothing())
+    over = nothings()
+    Participants.partial(task_id="expanded_destination").expand(destination=over)
+    Participants.partial(task_id="expanded_filter", destination=None).expand(product_id=over)
+    Participants.partial(task_id="expanded_kwargs").expand_kwargs(nowhere())
+    HotmartNewSalesParticipantsSensor.partial(task_id="expanded_sensor", timeout=1).expand(roles=over)
     HotmartListProductsOperator(task_id="format", format=GONE)
     for name in ("roles", "destination", "ledger", "since"):
         HotmartNewSalesParticipantsSensor(task_id=f"sensor_{name}", timeout=1, poke_interval=0.1, **{name: GONE})
@@ -337,9 +352,9 @@ def test_what_renders_to_nothing_selects_nothing_and_is_told(
     run = airflow.run(NO_VALUE, dag, connections={"hotmart_default": connection(hotmart)})
     assert run.report["import_errors"] == []
     states = run.states()
-    assert states.pop("nothing") == "success"
+    assert {states.pop(name) for name in ("nothing", "nothings", "nowhere")} == {"success"}
     assert {name: state for name, state in states.items() if state != "failed"} == {}
-    assert len(states) == 31
+    assert len(states) == 35
     assert hotmart.calls == []
     assert "@" not in run.database("xcom")
     if dag == "native":
