@@ -127,6 +127,7 @@ class TableLoad:
         raise problem
 
     def _run(self, dialect: Dialect) -> Loaded:
+        dialect.table(self._schema, self._table)  # refuses names that cannot be
         dialect.begin()
         schema = dialect.resolve_schema(self._schema, self._table)
         if schema is None:
@@ -222,14 +223,14 @@ class TableLoad:
     def _check_table(self, dialect: Dialect, schema: str) -> None:
         """Refuse a table that cannot hold the rows as they are, with the statement that mends it."""
         name = dialect.table(schema, self._table)
-        found = {column.casefold(): declared for column, declared in dialect.columns(schema, self._table).items()}
+        found = {dialect.folded(name): declared for name, declared in dialect.columns(schema, self._table).items()}
         if not found:
             if not self._create_table:
                 statement = self._create_statement(dialect, schema)
                 raise LoadError(f"there is no table {name}: set create_table=True, or run: {statement}")
             return
         expected = (*self._columns, *ADDED)
-        missing = [column for column in expected if column.name.casefold() not in found]
+        missing = [column for column in expected if dialect.folded(column.name) not in found]
         if missing:
             # Columns of a key are asked for here without NOT NULL, which rows that are there would not fulfil.
             statements = "; ".join(
@@ -237,15 +238,16 @@ class TableLoad:
                 for one in missing
             )
             raise LoadError(f"table {name} lacks columns of the file; run: {statements}")
-        narrow = [column for column in expected if not dialect.fits(column, found[column.name.casefold()])]
+        declared = [(column, found[dialect.folded(column.name)]) for column in expected]
+        narrow = [(column, as_what) for column, as_what in declared if not dialect.fits(column, as_what)]
         if narrow:
             columns = ", ".join(
-                f"{dialect.quote(one.name)} has to be {dialect.types[one.type]}, and is {found[one.name.casefold()]}"
-                for one in narrow
+                f"{dialect.quote(column.name)} has to be {dialect.types[column.type]}, and is {as_what}"
+                for column, as_what in narrow
             )
             raise LoadError(f"table {name} has columns that cannot hold every value: {columns}")
-        keys = [{name.casefold() for name in key} for key in dialect.unique_keys(schema, self._table)]
-        if self._key and self._mode != "append" and {name.casefold() for name in self._key} not in keys:
+        keys = [set(map(dialect.folded, key)) for key in dialect.unique_keys(schema, self._table)]
+        if self._key and self._mode != "append" and set(map(dialect.folded, self._key)) not in keys:
             statement = dialect.add_key(schema, self._table, self._key)
             raise LoadError(f"table {name} has no key that tells rows apart; run: {statement}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -278,12 +279,28 @@ def test_what_the_table_does_not_know_and_what_does_not_fit_stands_in_other(
     assert (row["user_locale"], row["user_phone"], row["user_address_city"]) == ('["PT_BR"]', "21900", None)
 
 
-def test_half_of_a_surrogate_pair_is_written_as_its_escape(connected: HotmartEmulator, tmp_path: Path) -> None:
-    edited(connected, lambda row: row["users"][0]["user"].update(name="Zé \ud83d"))
-    for suffix in (".csv", ".parquet"):
-        path = tmp_path / f"a{suffix}"
-        rows = read(path, participants(path)["columns"])
-        assert "Zé \\ud83d" in [row["user_name"] for row in rows]
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_half_of_a_surrogate_pair_is_the_text_of_its_escape(
+    connected: HotmartEmulator, suffix: str, tmp_path: Path
+) -> None:
+    def edit(row: dict[str, Any]) -> None:
+        row["users"] = row["users"][:1]
+        row["users"][0]["user"] |= {"name": "Zé \ud83d", "documents": [{"type": "\ud83d", "value": "\udfa4"}]}
+        row["new \ud83d"] = {"deep": ["\ud83d", "🎤", 1]}
+
+    edited(connected, edit)
+    path = tmp_path / f"a{suffix}"
+    row = next(row for row in read(path, participants(path)["columns"]) if row["other"])
+    assert (row["user_name"], row["user_document_type"], row["user_document_value"]) == (
+        "Zé \\ud83d",
+        "\\ud83d",
+        "\\udfa4",
+    )
+    # Nothing that a strict reader of JSON refuses.
+    assert msgspec.json.decode(row["user_documents"]) == [{"type": "\\ud83d", "value": "\\udfa4"}]
+    assert msgspec.json.decode(row["other"]) == {"new \\ud83d": {"deep": ["\\ud83d", "🎤", 1]}}
+    if suffix == ".jsonl":
+        assert len(msgspec.json.Decoder().decode_lines(path.read_bytes())) > 1
 
 
 def sales(path: Path, **more: Any) -> list[dict[str, Any]]:
