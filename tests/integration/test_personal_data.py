@@ -71,6 +71,26 @@ def secrets_of(hotmart: HotmartEmulator) -> set[str]:
     return found - states - {"São José", "Centro"}
 
 
+def personal_in(name: str, records: list[dict[str, Any]]) -> set[str]:
+    """All values of personal columns in records of an endpoint, as far as they are long enough."""
+    endpoint = ENDPOINTS[name]
+    found: set[str] = set()
+
+    def collect(value: Any, path: list[str]) -> None:
+        if isinstance(value, list):
+            for one in value:
+                collect(one, path or ["value"])
+        elif isinstance(value, dict):
+            collect(value.get(path[0]), path[1:])
+        elif len(str(value or "").strip()) >= 6:
+            found.add(str(value).strip().lower())
+
+    for column in endpoint.columns:
+        if column.personal:
+            collect(records, column.path.removeprefix(f"{endpoint.records_in}.").split("."))
+    return found
+
+
 def forms(value: str) -> set[str]:
     """What a value may look like: in any case, bare, and hashed without a key."""
     bare = "".join(one for one in value if one.isalnum())
@@ -118,6 +138,9 @@ def test_nothing_personal_shows_anywhere(
     shown = [value for value in secrets_of(connected) if not words.isdisjoint(forms(value))]
     assert shown == []
     assert "@example" not in text.lower()
+    own = personal_in(name, listed(name, **asked(ENDPOINTS[name], connected)))
+    assert bool(own) is any(column.personal for column in ENDPOINTS[name].columns)
+    assert {value for value in own if value in text.lower()} == set()
 
 
 def test_the_check_above_finds_what_is_kept(connected: HotmartEmulator, tmp_path: Path) -> None:
@@ -150,6 +173,7 @@ def test_the_same_person_has_one_pseudonym_everywhere(connected: HotmartEmulator
     )
     emails: dict[str, set[str]] = {}
     phones: set[tuple[str, str]] = set()
+    documents: set[str] = set()
     for name, records in kept.items():
         for record, other in zip(records, hidden[name], strict=True):
             for who in ("user", "buyer", "subscriber", "participant"):
@@ -158,6 +182,9 @@ def test_the_same_person_has_one_pseudonym_everywhere(connected: HotmartEmulator
                 if one.get("email"):
                     assert two["email"] == expected(one["email"].lower())
                     emails.setdefault(one["email"], set()).add(name)
+                if one.get("document"):
+                    assert two["document"] == expected(one["document"])
+                    documents.add(two["document"])
                 if one.get("phone"):
                     number = f"{one.get('phone_ddd', '')}{one['phone']}"
                     assert two["phone"] == expected(number)
@@ -170,6 +197,7 @@ def test_the_same_person_has_one_pseudonym_everywhere(connected: HotmartEmulator
     charged = {phone for where, phone in phones if where == "subscription_transactions"}
     users = [one["user"] for one in listed("sales_participants", personal_data="pseudonymize", **WINDOW)]
     assert len(charged) > 10
+    assert documents & {one["value"] for user in users for one in user.get("documents") or ()}
     assert charged <= {user.get(name) for user in users for name in ("phone", "cellphone")}
 
 
