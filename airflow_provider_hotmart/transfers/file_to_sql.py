@@ -33,8 +33,8 @@ class HotmartFileToSqlOperator(BaseOperator):
     :param create_table: whether to make the table, with the primary key that the manifest names, if there is none.
     :param mode: what becomes of rows that are there (templated). ``upsert``: rows of the same primary key are
         replaced, unless they are known to be of a later moment. ``replace_window``: as well, all rows that were
-        listed in exactly the same window are deleted before, so that rows that left a status go. ``append``: rows are
-        added, and one whose key is there is an error.
+        listed in exactly the same window are deleted before, so that rows that left a status go; a file that was
+        listed before those were changes nothing. ``append``: rows are added, and one whose key is there is an error.
     :param source_conn_id: the connection of the object store that has the file; None: the one that it was written with
         (templated).
     :raises AirflowFailException: where retrying cannot help: a column that the table lacks, a file that was replaced.

@@ -178,6 +178,20 @@ def test_replacing_a_window_deletes_the_rows_that_left_it_and_no_others(loader: 
     assert sorted(loader.statuses()) == ["HP0000000002", "HP0000000003"]
 
 
+def test_a_window_is_not_replaced_by_what_was_listed_before(loader: Loader) -> None:
+    loader.load(loader.file(row(1, transaction_status="REFUNDED"), **LATER), mode="replace_window")
+    loaded = loader.load(loader.file(row(1), row(2)), mode="replace_window")
+    assert (loaded.records, loaded.rows, loaded.deleted) == (2, 0, 0)
+    assert loader.statuses() == {"HP0000000001": "REFUNDED"}
+
+
+def test_files_of_one_window_that_were_listed_one_after_the_other_replace_it_together(loader: Loader) -> None:
+    files = [loader.file(row(1)), loader.file(row(2), **LATER)]
+    for _ in range(2):
+        assert loader.load(files, mode="replace_window").rows == 2
+        assert sorted(loader.statuses()) == ["HP0000000001", "HP0000000002"]
+
+
 def test_several_files_are_loaded_together_or_not_at_all(loader: Loader) -> None:
     files = [loader.file(row(1)), loader.file(row(2), suffix=".jsonl.gz")]
     loaded = loader.load(files)
