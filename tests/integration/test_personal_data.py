@@ -293,8 +293,8 @@ def test_the_ucode_of_a_product_is_nobodys(connected: HotmartEmulator) -> None:
     assert {one["product"]["ucode"] for one in found} <= {one["ucode"] for one in connected.products}
 
 
-def edited(hotmart: HotmartEmulator, edit: Any) -> None:
-    """Change every row of the participants' answers."""
+def edited(hotmart: HotmartEmulator, edit: Any, path: str = "sales/users") -> None:
+    """Change every row of an endpoint's answers, the participants' by default."""
 
     def change(answer: Answer, _: Any) -> Answer:
         body = json.loads(answer.body)
@@ -303,7 +303,7 @@ def edited(hotmart: HotmartEmulator, edit: Any) -> None:
         answer.body = json.dumps(body).encode()
         return answer
 
-    hotmart.faults.add(Fault("edited", change), times=None, path="/payments/api/v1/sales/users")
+    hotmart.faults.add(Fault("edited", change), times=None, path=f"/payments/api/v1/{path}")
 
 
 @pytest.mark.parametrize("mode", ["pseudonymize", "drop"])
@@ -328,6 +328,29 @@ def test_what_the_table_does_not_know_counts_as_personal(connected: HotmartEmula
         ).execute({})
         assert "oraide" not in text_of(path)
     assert "oraide" in json.dumps(listed("sales_participants", **WINDOW))
+
+
+@pytest.mark.parametrize("mode", ["pseudonymize", "drop"])
+def test_what_the_table_does_not_know_within_json_counts_as_personal(connected: HotmartEmulator, mode: str) -> None:
+    def edit(row: dict[str, Any]) -> None:
+        row["unpaid_recurrencies"] = [{"number": 2, "charge_date": 1, "payer": "Zoraide"}, [{"payer": ["Zoraide"]}], 3]
+
+    edited(connected, edit, "subscriptions/summary")
+    arguments = asked(ENDPOINTS["subscription_summaries"], connected)
+    records = listed("subscription_summaries", personal_data=mode, **arguments)
+    assert records
+    assert all(one["unpaid_recurrencies"] == [{"number": 2, "charge_date": 1}, [{}], 3] for one in records)
+    assert "oraide" in json.dumps(listed("subscription_summaries", **arguments))
+
+
+@pytest.mark.parametrize("name", [name for name, one in ENDPOINTS.items() if any(c.names for c in one.columns)])
+def test_documented_names_within_json_are_kept(connected: HotmartEmulator, name: str) -> None:
+    arguments = asked(ENDPOINTS[name], connected)
+    kept, hidden = listed(name, **arguments), listed(name, personal_data="drop", **arguments)
+    for column in (one.path for one in ENDPOINTS[name].columns if one.names):
+        assert [one.get(column) for one in kept] == [one.get(column) for one in hidden]
+        # Nobody owes anything in this account; the test above has somebody who does.
+        assert any(one.get(column) for one in kept) or column == "unpaid_recurrencies"
 
 
 def test_keeping_changes_nothing(connected: HotmartEmulator, tmp_path: Path) -> None:
