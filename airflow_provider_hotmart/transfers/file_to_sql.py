@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, BaseOperator
 
 from airflow_provider_hotmart.failing import check_rendered, fail_without_retry, given
 
@@ -92,7 +92,7 @@ class HotmartFileToSqlOperator(BaseOperator):
             )
             if self._killed:
                 load.stop()
-            loaded = self._loaded = load.run(BaseHook.get_hook(self.conn_id).get_conn())
+            loaded = self._loaded = load.run(self._connect())
         facts = (loaded.records, loaded.rows, loaded.schema, self.table, self.mode, loaded.deleted)
         self.log.info("Read %d records and wrote %d rows to %s.%s (%s), deleted %d before", *facts)
         return {
@@ -103,6 +103,20 @@ class HotmartFileToSqlOperator(BaseOperator):
             "rows": loaded.rows,
             "deleted": loaded.deleted,
         }
+
+    def _connect(self) -> Any:
+        from airflow_provider_hotmart.transfers.manifest import LoadError
+
+        try:
+            hook: Any = BaseHook.get_hook(self.conn_id)
+        except AirflowNotFoundException:
+            raise LoadError(f"there is no connection {self.conn_id!r}: add it in Airflow, or correct conn_id") from None
+        except AirflowException:
+            raise LoadError(
+                f"connection {self.conn_id!r} is of a type that Airflow has no hook for: install the provider of its "
+                "database, or correct conn_id"
+            ) from None
+        return hook.get_conn()
 
     def on_kill(self) -> None:
         """End the load: nothing is committed after this. Airflow may call it in a signal handler."""
