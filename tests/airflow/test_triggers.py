@@ -153,7 +153,7 @@ def test_a_poll_that_is_cancelled_ends_its_calls_and_its_threads(hotmart: Hotmar
         await eventually(lambda: not fetching())
         return time.monotonic() - began
 
-    assert asyncio.run(cancel()) < 2
+    assert asyncio.run(cancel()) < 5
 
 
 class Supervisor:
@@ -181,6 +181,7 @@ class Supervisor:
             answer = msgspec.msgpack.encode([number, found, None])
             answers.write(len(answer).to_bytes(4, "big") + answer)
         answers.close()
+        await answers.wait_closed()
 
 
 @pytest.mark.skipif(not HAS_SUPERVISOR, reason="the triggerer of Airflow 2 asks the database")
@@ -214,8 +215,10 @@ def test_a_trigger_that_is_cancelled_while_it_asks_airflow_leaves_the_answers_of
         await asyncio.gather(asking, return_exceptions=True)
         supervisor.may_answer.set()
         assert (await connect("supervised")).client.config.base_url == hotmart.url
+        if hasattr(requests, "start_reader"):
+            requests._reader_task.cancel()
         writer.close()
-        await serving
+        await asyncio.gather(serving, writer.wait_closed())
 
     asyncio.run(asyncio.wait_for(story(), 30))
 
@@ -242,7 +245,7 @@ def test_the_process_of_triggers_ends_at_once_whatever_is_under_way(hotmart: Hot
         told = time.monotonic()
         process.communicate(timeout=60)
     # Airflow's own farewell included.
-    assert time.monotonic() - told < 5
+    assert time.monotonic() - told < 10
     assert process.returncode == 0
 
 
