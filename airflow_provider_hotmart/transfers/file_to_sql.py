@@ -113,7 +113,7 @@ class HotmartFileToSqlOperator(BaseOperator):
             raise LoadError(f"there is no connection {self.conn_id!r}: add it in Airflow, or correct conn_id") from None
         except AirflowException:
             raise LoadError(
-                f"connection {self.conn_id!r} is of a type that Airflow has no hook for: install the provider of its "
+                f"connection {self.conn_id!r} has no hook: install Airflow's provider of its "
                 "database, or correct conn_id"
             ) from None
         return hook.get_conn()

@@ -96,7 +96,7 @@ def test_a_connection_that_is_not_there_or_has_no_hook_fails_without_retries(
     monkeypatch.setenv("AIRFLOW_CONN_UNKNOWN", '{"conn_type": "unknown"}')
     for conn_id, message in (
         ("nowhere", "there is no connection 'nowhere': add it in Airflow, or correct conn_id"),
-        ("unknown", "connection 'unknown' is of a type that Airflow has no hook for: install the provider"),
+        ("unknown", "connection 'unknown' has no hook: install Airflow's provider of its database"),
     ):
         load = HotmartFileToSqlOperator(
             task_id="load", manifest=loader.file(row(1)), conn_id=conn_id, table="participants"
