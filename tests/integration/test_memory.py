@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET
 from airflow_provider_hotmart.api.joining import PARTS
+from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET
 from tests.integration.support import NO_LIMIT, WIDTHS
 
 SALES = 430_000
