@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import math
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Raw
@@ -23,9 +26,9 @@ from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, Hotm
 from airflow_provider_hotmart.api.filter_values import parse_texts, suggestion
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.listing import Listing
-from airflow_provider_hotmart.api.pagination import Answer
+from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.request import Request
-from airflow_provider_hotmart.api.rows import decode, fields, identity, joined, objects
+from airflow_provider_hotmart.api.rows import CHUNK_RECORDS, decode, fields, identity, joined, objects
 
 _log = logging.getLogger(__name__)
 #: What can be joined with a sale, by the name that it has in a record.
@@ -89,6 +92,7 @@ class SalesListing(Listing):
         super().__init__(client, replace(query, select=select))
         self._include = include
         self._reconcile = reconcile
+        self._parts = Pagination(self._session, SALES, personal=query.is_personal)
         self._asked = {*query.params, *query.fan_out}
         lacking = self._lacking(SALES_SUMMARY)
         if reconcile and lacking:
@@ -112,21 +116,16 @@ class SalesListing(Listing):
         return {**found, "summary": self._summary} if self._reconcile else found
 
     def _answers(self) -> Iterator[Answer]:
-        for name in self._include:
-            lacking = self._lacking(PARTS[name])
-            if lacking:
-                _log.info("Hotmart has no filter %s for %s: asking once per sale", ", ".join(lacking), name)
-        batch: list[Answer] = []
-        for answer in super()._answers():
-            self._count(answer.rows)
-            # Rows of one request may come in several answers, which the same calls are for.
-            if len(batch) >= self._session.width and answer.request is not batch[-1].request:
-                yield from self._joined(batch)
-                batch = []
-            batch.append(answer)
-        yield from self._joined(batch)
+        yield from self._joined(self._counted()) if self._include else self._counted()
         if self._reconcile:
             self._compare()
+
+    def _counted(self) -> Iterator[Answer]:
+        """Read the history; count its sales by the currency of their fee, where that is to be compared."""
+        for answer in super()._answers():
+            if self._reconcile:
+                self._sales.update(_at(row, _CURRENCY) for row in answer.rows)
+            yield answer
 
     def _lacking(self, endpoint: Endpoint) -> list[str]:
         """Names of filters in use that an endpoint does not have."""
@@ -137,36 +136,56 @@ class SalesListing(Listing):
         fee = (_CURRENCY,) if self._reconcile else ()
         return (*(path for path in self._query.select if path.partition(".")[0] not in self._include), *fee)
 
-    def _joined(self, answers: list[Answer]) -> Iterator[Answer]:
-        """Join the rows of some answers with what the other endpoints say."""
-        if not self._include:
-            yield from answers
-            return
-        sales = {_code(row): answer.request for answer in answers for row in answer.rows}
-        requests = list({id(answer.request): answer.request for answer in answers if answer.rows}.values())
-        found: dict[str, dict[str, Raw]] = {name: {} for name in self._include}
-        whole = [name for name in self._include if not self._lacking(PARTS[name])]
-        self._collect([self._request(one, PARTS[name]) for one in requests for name in whole], found)
+    def _joined(self, history: Iterator[Answer]) -> Iterator[Answer]:
+        """Join the history with what the other endpoints say, whose calls are sent some windows ahead."""
+        whole = []
+        for name, endpoint in self.parts.items():
+            if lacking := self._lacking(endpoint):
+                _log.info("Hotmart has no filter %s for %s: asking once per sale", ", ".join(lacking), name)
+            else:
+                whole.append(endpoint)
+        # A page of the history on its way, one that waits for its parts, and the parts: together no more pages are held
+        # than by any other listing.
+        self._pagination.ahead = ahead = math.ceil(self._parts.ahead / (2 + len(self._include)))
+        waiting: deque[tuple[Request, list[Raw], Iterator[Answer]]] = deque()
+        # Rows of one request may come in several answers, which the same calls are for.
+        for request, answers in groupby(history, attrgetter("request")):
+            rows = [row for answer in answers for row in answer.rows]
+            asked = [self._request(request, one) for one in whole if rows]
+            waiting.append((request, rows, self._parts.answers(asked)))
+            if len(waiting) >= ahead:
+                yield from self._completed(*waiting.popleft())
+        while waiting:
+            yield from self._completed(*waiting.popleft())
+
+    def _completed(self, request: Request, rows: list[Raw], parts: Iterator[Answer]) -> Iterator[Answer]:
+        """
+        Put the parts into rows of the history; those that are missing are asked for by the codes of their sales.
+
+        :param request: that the rows came for.
+        :param parts: answers of the other endpoints to the same request.
+        """
+        found: dict[str, dict[str, Raw]] = {endpoint.name: {} for endpoint in self.parts.values()}
+        _collect(parts, found)
+        codes = dict.fromkeys(map(_code, rows))
         # What moved between the calls has another status now, and what was approved perhaps another date.
         for dated in (True, False):
-            self._collect(
-                [
-                    self._request(request, PARTS[name], code, dated=dated)
-                    for name in self._include
-                    for code, request in sales.items()
-                    if code not in found[name]
-                ],
-                found,
-            )
-        for answer in answers:
-            rows = []
-            for row in answer.rows:
-                code = _code(row)
-                parts = {name: found[name].get(code) for name in self._include}
-                for name, part in parts.items():
-                    self._missing[name] += part is None
-                rows.append(joined(row, {name: part and _without_shared(part) for name, part in parts.items()}))
-            yield replace(answer, rows=rows)
+            missing = [
+                self._request(request, endpoint, code, dated=dated)
+                for endpoint in self.parts.values()
+                for code in codes
+                if code not in found[endpoint.name]
+            ]
+            _collect(self._parts.answers(missing), found)
+        for start in range(0, len(rows), CHUNK_RECORDS):
+            yield Answer(request, [self._record(row, found) for row in rows[start : start + CHUNK_RECORDS]])
+
+    def _record(self, row: Raw, found: Mapping[str, Mapping[str, Raw]]) -> Raw:
+        code = _code(row)
+        parts = {name: found[endpoint.name].get(code) for name, endpoint in self.parts.items()}
+        for name, part in parts.items():
+            self._missing[name] += part is None
+        return joined(row, {name: part and _without_shared(part) for name, part in parts.items()})
 
     def _request(self, request: Request, endpoint: Endpoint, code: str | None = None, *, dated: bool = True) -> Request:
         """
@@ -190,18 +209,6 @@ class SalesListing(Listing):
             status=request.status if code is None else None,
             may_be_refused=may_be_refused,
         )
-
-    def _collect(self, requests: list[Request], found: dict[str, dict[str, Raw]]) -> None:
-        names = {endpoint.name: name for name, endpoint in PARTS.items()}
-        for answer in self._pagination.answers(requests):
-            endpoint = answer.request.endpoint or SALES
-            for row in answer.rows:
-                found[names[endpoint.name]].setdefault(str(identity(endpoint, row)[0]), row)
-
-    def _count(self, rows: Sequence[Raw]) -> None:
-        """Count sales by the currency of their fee, where that is to be compared."""
-        if self._reconcile:
-            self._sales.update(_at(row, _CURRENCY) for row in rows)
 
     def _compare(self) -> None:
         """
@@ -253,6 +260,14 @@ def _selected(select: tuple[str, ...], include: Sequence[str]) -> tuple[str, ...
     """Complete what is selected of a sale: a part that is included and not named is kept whole."""
     named = {path.partition(".")[0] for path in select}
     return (*select, *(name for name in include if name not in named)) if select else ()
+
+
+def _collect(answers: Iterator[Answer], found: dict[str, dict[str, Raw]]) -> None:
+    """Sort rows by the name of their endpoint and the code of their sale."""
+    for answer in answers:
+        endpoint = answer.request.endpoint or SALES
+        for row in answer.rows:
+            found[endpoint.name].setdefault(str(identity(endpoint, row)[0]), row)
 
 
 def _code(row: Raw) -> str:

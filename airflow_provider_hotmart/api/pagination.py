@@ -38,6 +38,9 @@ MAX_PAGES = 20_000
 #: Rows that are handed on at a time when they come from disk.
 CHUNK_ROWS = 500
 
+#: Requests, of which the first ones are on their way.
+_Todo = deque[Request | tuple[Request, Call, Future[bytes]]]
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -70,22 +73,31 @@ class Pagination:
         self._endpoint = endpoint
         self._personal = personal
         self._row_type = row_type
+        #: How many calls are under way at most, or wait to be looked at.
+        self.ahead = AHEAD * session.width
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """
-        Read requests side by side, and give their answers in their own order.
+        Read requests side by side, and give their answers in their own order. The first calls are sent at once.
 
         A window that does not fit on one page is cut, and its parts are asked for in its place: one page is one
         answer, which cannot shift while it is read.
 
         :raises HotmartError: when one cannot be read completely.
         """
-        todo: deque[Request | tuple[Request, Call, Future[bytes]]] = deque(requests)
+        todo: _Todo = deque(requests)
+        self._send(todo)
+        return self._read(todo)
+
+    def _send(self, todo: _Todo) -> None:
+        for place, item in enumerate(list(islice(todo, self.ahead))):
+            if isinstance(item, Request):
+                call = self._call(item)
+                todo[place] = (item, call, self._session.submit(call))
+
+    def _read(self, todo: _Todo) -> Iterator[Answer]:
         while todo:
-            for place, item in enumerate(list(islice(todo, AHEAD * self._session.width))):
-                if isinstance(item, Request):
-                    call = self._call(item)
-                    todo[place] = (item, call, self._session.submit(call))
+            self._send(todo)
             request, call, future = todo.popleft()  # type: ignore[misc]  # what is first was submitted
             window = request.window
             try:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from codecs import iterdecode
-from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -18,8 +17,8 @@ from airflow_provider_hotmart.api.errors import (
 )
 from airflow_provider_hotmart.api.refusals import not_json_error
 
-#: Bytes that are checked to be UTF-8 in one go.
-CHUNK_SIZE = 2**15
+#: Bytes that are looked through in one go, beside those up to the next comma.
+CHUNK_SIZE = 2**13
 #: A number whose exponent has three digits and more, outside of text: it may be beyond range. To be searched for in
 #: what _DIGITS makes of a body, because a pattern that begins with fixed characters is found quickly.
 _LARGE_EXPONENT = re.compile(rb"0e0000*[,}\]\s]")
@@ -91,9 +90,8 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items", row_type:
         page = _parse_unusual(body, path, rows_key)
     if is_row and len(page.rows or ()) != 1:
         _refuse_form("it is not one object", path)
-    for row in page.rows or ():
-        if isinstance(row, Raw) and bytes(memoryview(row)[:1]) != b"{":
-            _refuse_form("a row is no object", path)
+    if row_type is Raw and any(bytes(memoryview(row)[:1]) != b"{" for row in page.rows or ()):
+        _refuse_form("a row is no object", path)
     info = page.page_info or _PageInfo()
     total = info.total_results
     return Page(
@@ -128,14 +126,22 @@ def _compacted(body: bytes) -> bytes:
 
 def _parse(body: bytes, rows_key: str, row_type: Any) -> _Body:
     """Parse a body, and check of it what msgspec does not check of what stays raw."""
-    if not body.isascii():
-        # In pieces, because the whole as text is slow to make.
-        pieces = (body[start : start + CHUNK_SIZE] for start in range(0, len(body), CHUNK_SIZE))
-        deque(iterdecode(pieces, "utf-8"), maxlen=0)
-    page = _Body(_bare_array.decode(body)) if rows_key == "[]" else _decoder(rows_key, row_type).decode(body)
-    if _LARGE_EXPONENT.search(body.translate(_DIGITS)):
-        msgspec.json.decode(body)
-    return page
+    is_ascii = body.isascii()
+    for piece in _pieces(body):
+        if not is_ascii:
+            piece.decode()
+        if _LARGE_EXPONENT.search(piece.translate(_DIGITS)):
+            msgspec.json.decode(body)
+    return _Body(_bare_array.decode(body)) if rows_key == "[]" else _decoder(rows_key, row_type).decode(body)
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """Cut a body after commas, so that no number and no character is cut. Large copies would leave holes in memory."""
+    start = 0
+    while start < len(body):
+        end = body.find(b",", start + CHUNK_SIZE) + 1 or len(body)
+        yield body[start:end]
+        start = end
 
 
 def _parse_unusual(body: bytes, path: str, rows_key: str) -> _Body:

@@ -93,9 +93,13 @@ def assert_same(rows: Rows, wanted: Rows) -> None:
 class TestEverything:
     def test_a_record_is_a_sale_with_what_every_endpoint_says_of_it(self, usual: HotmartEmulator) -> None:
         wanted = truth(usual)
-        files = {width: listing(usual, width)[0] for width in WIDTHS}
-        assert_same(records(files[1]), wanted)
+        assert_same(records(listing(usual)[0]), wanted)
         assert len(wanted) == 1_200
+
+    def test_at_any_number_of_parallel_calls_the_bytes_are_the_same(self) -> None:
+        with account(6_000, spread="launch") as hotmart:
+            files = {width: listing(hotmart, width)[0] for width in WIDTHS}
+            assert_same(records(files[1]), truth(hotmart))
         assert files[1] == files[3] == files[16]
 
     def test_a_window_costs_one_call_for_each_part(self, usual: HotmartEmulator) -> None:

@@ -1,7 +1,8 @@
-"""A million participants need no more memory than ten thousand."""
+"""A million participants need no more memory than ten thousand, and a sale with everything no more than without."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,13 +13,16 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_hotmart.api.joining import PARTS
 from airflow_provider_hotmart.emulator.emulator import CLIENT_ID, CLIENT_SECRET
-from tests.integration.support import NO_LIMIT
+from tests.integration.support import NO_LIMIT, WIDTHS
 
 SALES = 430_000
 NOW = "2026-03-15T12:00:00+00:00"
 #: How much larger, in MB, the process may become.
 MOST_GROWTH = 60
+#: How much larger it may become for sales with everything than for their participants alone.
+MOST_FOR_EVERYTHING = 12
 
 #: Lists into a file in a process of its own; tells how many records there were and how large it became, in MB.
 LISTING = """
@@ -26,16 +30,18 @@ import json, re, sys
 from pathlib import Path
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints import SALES, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.joining import SalesListing
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.storage import RecordFile
 
-url, path, filters = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-config = HotmartConfig.from_fields(login=sys.argv[4], password=sys.argv[5], host=url)
-client = HotmartClient(config)
-listing = Listing(client, build_query(SALES_PARTICIPANTS, now=client.clock.time(), **filters))
+url, path, login, password = sys.argv[1:5]
+filters, extra, include = map(json.loads, sys.argv[5:])
+client = HotmartClient(HotmartConfig.from_fields(login=login, password=password, host=url, extra=extra))
+query = build_query(SALES if include else SALES_PARTICIPANTS, now=client.clock.time(), **filters)
+listing = SalesListing(client, query, include) if include else Listing(client, query)
 with RecordFile(path).writing() as writer:
     for batch in listing:
         writer.write(json_lines(batch), len(batch))
@@ -60,9 +66,17 @@ def emulator(*options: str) -> Iterator[str]:
             process.terminate()
 
 
-def listed(url: str, path: Path, **filters: Any) -> dict[str, Any]:
-    """What a process that lists into a file says of itself."""
-    arguments = [url, str(path), json.dumps(filters), CLIENT_ID, CLIENT_SECRET]
+def listed(
+    url: str, path: Path, *, width: int | None = None, include: tuple[str, ...] = (), **filters: Any
+) -> dict[str, Any]:
+    """
+    What a process that lists into a file says of itself.
+
+    :param width: of its calls; None: the usual one.
+    :param include: parts of sales; empty: their participants are listed.
+    """
+    extra = {} if width is None else {"max_parallel_calls": width}
+    arguments = [url, str(path), CLIENT_ID, CLIENT_SECRET, *map(json.dumps, (filters, extra, include))]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LISTING.replace("\\\\", "\\"), *arguments],
         stdout=subprocess.PIPE,
@@ -84,3 +98,22 @@ def test_a_million_participants_take_no_more_memory_than_ten_thousand(tmp_path: 
     assert 8_000 < few["records"] < 15_000
     assert many["records"] > 960_000
     assert many["megabytes"] - few["megabytes"] < MOST_GROWTH
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_sales_with_everything_are_the_same_bytes_and_take_no_more_memory_than_participants(tmp_path: Path) -> None:
+    year = {"transaction_status": "ALL", "sales_start_date": "2025-03-15T12:00:00+00:00", "sales_end_date": NOW}
+    digests, above = set(), {}
+    # Time stands still, so that no sale moves on while it is listed.
+    with emulator("--sales", "100000", "--days", "365", "--rate-limit", str(NO_LIMIT), "--speed", "0") as url:
+        for width in WIDTHS:
+            path = tmp_path / "everything.jsonl"
+            everything = listed(url, path, width=width, include=tuple(PARTS), **year)
+            assert everything["records"] == 100_000
+            with path.open("rb") as file:
+                digests.add(hashlib.file_digest(file, "sha256").hexdigest())
+            people = listed(url, tmp_path / "people.jsonl", width=width, **year)
+            above[width] = everything["megabytes"] - people["megabytes"]
+    assert len(digests) == 1
+    assert max(above.values()) < MOST_FOR_EVERYTHING, above
