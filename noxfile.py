@@ -33,15 +33,8 @@ TAGS = {CELLS[0]: ["oldest"], CELLS[4]: ["newest"]}
 EXTRAS = {"3.0": ["apache-airflow-providers-fab"]}
 #: What a cell needs of the checkout besides the wheel.
 NEEDED = ("tests", "dags_examples", "docs", "constraints", "scripts", "benchmarks", "pyproject.toml", "README.md")
-#: What a cell runs; the archives and the benchmarks are the same everywhere.
-TESTS = (
-    "tests/unit",
-    "tests/integration",
-    "tests/airflow",
-    "tests/databases",
-    "--ignore=tests/unit/test_distribution.py",
-    "--ignore=tests/integration/test_benchmarks.py",
-)
+#: What a cell runs; tests/release, on the archives and the benchmarks, is the same everywhere.
+TESTS = ("tests/unit", "tests/integration", "tests/airflow", "tests/databases")
 ROOT = Path(__file__).parent
 
 nox.options.default_venv_backend = "uv"

@@ -39,10 +39,24 @@ def check_rendered(task: Any, given: Iterable[str]) -> None:
     """
     Refuse what is written in the DAG and renders to None: it must not select everything.
 
+    The same goes for what a mapped task is expanded over.
+
     :param task: an operator or sensor.
     :param given: the arguments that are written in the DAG.
     :raises AirflowFailException: naming the argument.
     """
-    for name in given:
+    for name in (*given, *_expanded_over(task)):
         if getattr(task, name) is None:
-            raise AirflowFailException(f"{name} is written in the DAG and renders to None: correct its template")
+            raise AirflowFailException(
+                f"{name} is written in the DAG and renders to None: correct its template, or what it is expanded over"
+            )
+
+
+def _expanded_over(task: Any) -> list[str]:
+    """Tell which templated arguments a mapped task got from ``expand`` or ``expand_kwargs``."""
+    # Nothing public of Airflow tells them.
+    if not getattr(task, "_BaseOperator__from_mapped", False):
+        return []
+    partial = task.dag.get_task(task.task_id).partial_kwargs
+    arguments = task._BaseOperator__init_kwargs  # noqa: SLF001
+    return [name for name in task.template_fields if name in arguments and name not in partial]

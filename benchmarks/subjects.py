@@ -21,6 +21,12 @@ OURS = "airflow_provider_hotmart"
 STATUS = "COMPLETE"
 PAGE = 500
 SALES = "/payments/api/v1/sales/users"
+OUR_MODULES = (
+    f"{OURS}.hooks.hotmart",
+    f"{OURS}.operators.lineage",
+    f"{OURS}.storage.claims",
+    f"{OURS}.storage.manifest",
+)
 
 
 def main() -> None:
@@ -130,7 +136,7 @@ def http_operator(job: Job) -> Work:
     import airflow.sdk  # noqa: F401
     from airflow.providers.http.operators.http import HttpOperator
 
-    outside_of_a_task()
+    be_a_task()
     pages = 0
 
     def next_page(response: Any) -> dict[str, Any] | None:
@@ -168,9 +174,7 @@ def http_operator(job: Job) -> Work:
 def ours(job: Job) -> Work:
     """Our operator with a destination, as a task runs it."""
     connect(job)
-    # What the operator imports when it runs.
-    for module in ("airflow.providers.common.compat.lineage.hook", f"{OURS}.hooks.hotmart", f"{OURS}.storage"):
-        importlib.import_module(module)
+    be_a_task(*OUR_MODULES)
     if job["path"].endswith(".parquet"):
         import pyarrow as pa
 
@@ -178,7 +182,6 @@ def ours(job: Job) -> Work:
         pa.array([None])  # looks for pandas, and imports it
     from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator
 
-    outside_of_a_task()
     listing = HotmartListSalesParticipantsOperator(
         task_id="listing",
         destination=job["path"],
@@ -196,9 +199,8 @@ def ours(job: Job) -> Work:
 def ours_hook(job: Job) -> Work:
     """Our hook: a dictionary for each participant, and the same lines written of them as by the floor."""
     connect(job)
+    be_a_task(*OUR_MODULES)
     from airflow_provider_hotmart.hooks.hotmart import HotmartHook
-
-    outside_of_a_task()
 
     def work() -> dict[str, Any]:
         records = HotmartHook().iter_sales_participants(
@@ -247,11 +249,9 @@ def pandas_loop(job: Job) -> Work:
 def ours_sales(job: Job) -> Work:
     """Our operator for sales, with a destination, as a task runs it."""
     connect(job)
-    for module in ("airflow.providers.common.compat.lineage.hook", f"{OURS}.hooks.hotmart", f"{OURS}.storage"):
-        importlib.import_module(module)
+    be_a_task(*OUR_MODULES)
     from airflow_provider_hotmart.operators.sales import HotmartListSalesOperator
 
-    outside_of_a_task()
     listing = HotmartListSalesOperator(
         task_id="listing",
         destination=job["path"],
@@ -402,10 +402,21 @@ def connect(job: Job) -> None:
     os.environ["AIRFLOW_CONN_HOTMART_DEFAULT"] = json.dumps(connection)
 
 
-def outside_of_a_task() -> None:
-    """Allow operators to be executed where there is no task."""
+def be_a_task(*modules: str) -> None:
+    """
+    Import what Airflow has imported when a task begins.
+
+    :param modules: what the operator imports when it runs.
+    """
     from airflow.sdk.bases.operator import ExecutorSafeguard
 
+    airflow = (
+        "airflow.providers.common.compat.lineage.hook",
+        "airflow.providers.common.io.assets.file",
+        "airflow.sdk.execution_time.supervisor",
+    )
+    for module in (*airflow, *modules):
+        importlib.import_module(module)
     ExecutorSafeguard.test_mode = True
 
 

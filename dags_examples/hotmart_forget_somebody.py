@@ -21,7 +21,10 @@ from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, t
 
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 
-EMAIL = re.compile(rb"""[^][\s"'\\,;:<>(){}]+@[^][\s"'\\,;:<>(){}]+""")
+# An apostrophe may be in the name of an address, and stand before it.
+EMAIL = re.compile(rb"""[^][\s"\\,;:<>(){}]+@[^][\s"'\\,;:<>(){}]+""")
+# What JSON may have in place of a character.
+ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 # A row of CSV may have line breaks between quotation marks.
 ROW = re.compile(rb'(?:[^"\n]|"[^"]*")*\n')
 # Says whether a record is about the person.
@@ -81,9 +84,11 @@ def forget(folders: list[str], codes: list[str]) -> list[str]:
 
     @lru_cache(maxsize=100_000)
     def is_theirs(email: bytes) -> bool:
-        return hook.pseudonym("email", email.decode(errors="replace")) in codes
+        address = email.decode(errors="replace")
+        return any(hook.pseudonym("email", one) in codes for one in (address, address.lstrip("'")))
 
     def is_about(record: bytes) -> bool:
+        record = ESCAPE.sub(lambda found: chr(int(found[1], 16)).encode(errors="replace"), record)
         return any(code in record for code in wanted) or any(map(is_theirs, EMAIL.findall(record)))
 
     changed = []

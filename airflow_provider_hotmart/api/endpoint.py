@@ -117,6 +117,7 @@ class Column:
     :param personal: whether it is about a person.
     :param optional: whether a row may lack it.
     :param first: of a list of objects, the values of the first one that are columns of their own.
+    :param names: of ``json``, all names that objects in it have, at whatever depth.
     """
 
     path: str
@@ -124,6 +125,7 @@ class Column:
     personal: bool = False
     optional: bool = False
     first: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def pseudonym(self) -> str:
@@ -227,14 +229,17 @@ def columns(text: str, **flags: bool) -> Iterator[Column]:
     """
     Read columns written one after the other, ``path:type``; the type of plain text is left out.
 
-    A mark ``!`` at the end says that it is personal, ``?`` that a row may lack it.
+    The names in a column of JSON stand in brackets after its type, with commas between them. A mark ``!`` at the end
+    says that it is personal, ``?`` that a row may lack it.
 
     :param flags: of all of them.
     """
     for word in text.split():
         path, _, kind = word.rstrip("!?").partition(":")
+        kind, _, names = kind.rstrip(")").partition("(")
         personal = flags.get("personal", "!" in word)
-        yield Column(path, kind or "text", personal, flags.get("optional", "?" in word))
+        inside = tuple(names.split(",")) if names else ()
+        yield Column(path, kind or "text", personal, flags.get("optional", "?" in word), names=inside)
 
 
 def prefixed(prefix: str, made: Iterable[Column]) -> Iterator[Column]:

@@ -8,14 +8,12 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
 from airflow_provider_hotmart import __version__
 from airflow_provider_hotmart.api.config import is_loopback
@@ -26,6 +24,12 @@ from airflow_provider_hotmart.api.errors import HotmartResponseError, HotmartTra
 CONNECT_TIMEOUT = 15.0
 #: Bytes of a body, unpacked. A page of 500 sales has about 600,000.
 MAX_BODY = 64 * 2**20
+#: Few and plain: Hotmart may answer 400 to unexpected ones.
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": f"airflow-provider-hotmart/{__version__}",
+}
 
 
 class Response(NamedTuple):
@@ -46,19 +50,7 @@ class HttpSession:
     def __init__(self, pool_size: int) -> None:
         hide_queries_from_debug_logs()
         self._adapter = _AbortableAdapter(pool_size)
-        self._session = requests.Session()
-        # Few and plain headers: Hotmart may answer 400 to unexpected ones.
-        self._session.headers.clear()
-        self._session.headers.update(
-            {
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": f"airflow-provider-hotmart/{__version__}",
-            }
-        )
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount("https://", self._adapter)
-        self._session.mount("http://", self._adapter)
+        self._settings: dict[str, Mapping[str, Any]] = {}
 
     def send(self, method: str, url: str, authorization: str, timeout: float, **content: Any) -> Response:
         """
@@ -70,18 +62,12 @@ class HttpSession:
         :raises HotmartTransportError: when no complete answer came.
         :raises HotmartResponseError: when the body is larger than any page can be.
         """
-        if is_loopback(url):
-            content["proxies"] = {"no_proxy": urlsplit(url).hostname}
+        headers = {**_HEADERS, "Authorization": authorization}
         try:
-            with self._session.request(
-                method,
-                url,
-                auth=_Authorization(authorization),
-                timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
-                allow_redirects=False,
-                stream=True,
-                **content,
-            ) as response:
+            # Without a session of requests, which follows redirects, keeps cookies, and adds what a .netrc says.
+            request = requests.Request(method, url, headers, **content).prepare()
+            limits = (min(CONNECT_TIMEOUT, timeout), timeout)
+            with self._adapter.send(request, timeout=limits, **self._settings_of(url)) as response:
                 body = _body(response.raw, response.headers, url)
                 return Response(response.status_code, response.headers, body)
         except (
@@ -102,24 +88,21 @@ class HttpSession:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._adapter.close()
+
+    def _settings_of(self, url: str) -> Mapping[str, Any]:
+        """Read from the environment, once for each host, which proxy and CA certificates count."""
+        host = urlsplit(url)
+        if host.netloc not in self._settings:
+            proxies = {"no_proxy": host.hostname or ""} if is_loopback(url) else {}
+            self._settings[host.netloc] = requests.Session().merge_environment_settings(url, proxies, True, None, None)
+        return self._settings[host.netloc]
 
 
 def hide_queries_from_debug_logs() -> None:
     """Make urllib3 log requests to Hotmart without their query. Doing it again changes nothing."""
     logging.getLogger("urllib3.connectionpool").addFilter(_query_filter)
     logging.getLogger("urllib3.util.retry").addFilter(_query_filter)
-
-
-class _Authorization(AuthBase):
-    """Sends the header; as an ``auth`` object, so that a ``.netrc`` cannot put its own in place."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._value
-        return request
 
 
 class _AbortableAdapter(HTTPAdapter):

@@ -100,7 +100,7 @@ class People:
         if column.is_person and self._ucode_key is not None:
             return _replaced(self._ucode_key, "code", name)
         if not column.personal:
-            return _kept if column.type == "json" else _kept_value
+            return _kept_names(frozenset(column.names)) if column.type == "json" else _kept_value
         if self._key is None or not column.pseudonym:
             return _dropped
         if column.first:
@@ -125,8 +125,17 @@ def _hidden(node: Mapping[str, Any], value: Any) -> Any:
     return hidden
 
 
-def _kept(value: Any, _: Mapping[str, Any]) -> Any:
-    return value
+def _kept_names(names: frozenset[str]) -> _Action:
+    """Keep what has the documented names; nobody can tell what else Hotmart may put there."""
+
+    def keep(value: Any, _: Any = None) -> Any:
+        if isinstance(value, list):
+            return [keep(one) for one in value]
+        if isinstance(value, dict):
+            return {name: keep(one) for name, one in value.items() if name in names}
+        return value
+
+    return keep
 
 
 def _kept_value(value: Any, _: Mapping[str, Any]) -> Any:

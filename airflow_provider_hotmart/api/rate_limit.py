@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from bisect import insort
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -227,7 +227,7 @@ class CallBudget:
 
     def _made_since(self, moment: float) -> int:
         """How many calls we have made since then."""
-        return sum(1 for made in self._made if made > moment)
+        return len(self._made) - bisect_right(self._made, moment)
 
 
 def _first(headers: Mapping[str, str], *names: str) -> str | None:

@@ -90,9 +90,8 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items", row_type:
         page = _parse_unusual(body, path, rows_key)
     if is_row and len(page.rows or ()) != 1:
         _refuse_form("it is not one object", path)
-    for row in page.rows or ():
-        if isinstance(row, Raw) and bytes(memoryview(row)[:1]) != b"{":
-            _refuse_form("a row is no object", path)
+    if row_type is Raw and any(bytes(memoryview(row)[:1]) != b"{" for row in page.rows or ()):
+        _refuse_form("a row is no object", path)
     info = page.page_info or _PageInfo()
     total = info.total_results
     return Page(

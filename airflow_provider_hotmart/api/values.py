@@ -48,6 +48,23 @@ def encoded(value: Any) -> bytes:
         return b"[" + b",".join(map(encoded, value)) + b"]" if isinstance(value, list) else json.dumps(value).encode()
 
 
+def encoded_whole(value: Any) -> bytes:
+    """Write a value as JSON that every reader takes: most of them, databases too, refuse half of a surrogate pair."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return _encode(_whole(value))
+
+
+def _whole(value: Any) -> Any:
+    """Write half of a surrogate pair as the text of its escape, as other formats have it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_whole(name): _whole(one) for name, one in value.items()}
+    return [*map(_whole, value)] if isinstance(value, list) else value
+
+
 def iso_moment(milliseconds: int) -> str:
     """Write a moment as ISO 8601 in UTC."""
     seconds, rest = divmod(milliseconds, 1000)
@@ -62,7 +79,7 @@ def to_text(value: Any) -> str:
 
 def to_json(value: Any) -> str:
     """Write a value as text of JSON, with numbers as they are."""
-    return encoded(value).decode()
+    return encoded_whole(value).decode()
 
 
 def _integer(value: Any) -> int | None:

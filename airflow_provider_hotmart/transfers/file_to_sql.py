@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, BaseOperator
 
 from airflow_provider_hotmart.failing import check_rendered, fail_without_retry, given
 
@@ -33,8 +33,8 @@ class HotmartFileToSqlOperator(BaseOperator):
     :param create_table: whether to make the table, with the primary key that the manifest names, if there is none.
     :param mode: what becomes of rows that are there (templated). ``upsert``: rows of the same primary key are
         replaced, unless they are known to be of a later moment. ``replace_window``: as well, all rows that were
-        listed in exactly the same window are deleted before, so that rows that left a status go. ``append``: rows are
-        added, and one whose key is there is an error.
+        listed in exactly the same window are deleted before, so that rows that left a status go; a file that was
+        listed before those were changes nothing. ``append``: rows are added, and one whose key is there is an error.
     :param source_conn_id: the connection of the object store that has the file; None: the one that it was written with
         (templated).
     :raises AirflowFailException: where retrying cannot help: a column that the table lacks, a file that was replaced.
@@ -92,7 +92,7 @@ class HotmartFileToSqlOperator(BaseOperator):
             )
             if self._killed:
                 load.stop()
-            loaded = self._loaded = load.run(BaseHook.get_hook(self.conn_id).get_conn())
+            loaded = self._loaded = load.run(self._connect())
         facts = (loaded.records, loaded.rows, loaded.schema, self.table, self.mode, loaded.deleted)
         self.log.info("Read %d records and wrote %d rows to %s.%s (%s), deleted %d before", *facts)
         return {
@@ -103,6 +103,20 @@ class HotmartFileToSqlOperator(BaseOperator):
             "rows": loaded.rows,
             "deleted": loaded.deleted,
         }
+
+    def _connect(self) -> Any:
+        from airflow_provider_hotmart.transfers.manifest import LoadError
+
+        try:
+            hook: Any = BaseHook.get_hook(self.conn_id)
+        except AirflowNotFoundException:
+            raise LoadError(f"there is no connection {self.conn_id!r}: add it in Airflow, or correct conn_id") from None
+        except AirflowException:
+            raise LoadError(
+                f"connection {self.conn_id!r} has no hook: install Airflow's provider of its "
+                "database, or correct conn_id"
+            ) from None
+        return hook.get_conn()
 
     def on_kill(self) -> None:
         """End the load: nothing is committed after this. Airflow may call it in a signal handler."""

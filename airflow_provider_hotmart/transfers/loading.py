@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from airflow_provider_hotmart.api.flat import FlatColumn
 from airflow_provider_hotmart.api.lifecycle import TICKET_RANKS, ranks
@@ -23,6 +24,7 @@ from airflow_provider_hotmart.transfers.reading import FileReader
 
 log = logging.getLogger(__name__)
 
+Window: TypeAlias = tuple[datetime, datetime]
 MODES = ("upsert", "replace_window", "append")
 #: What each row carries beside the file's own columns: in which window it was listed, and when.
 WINDOW = ("listed_window_start", "listed_window_end")
@@ -127,6 +129,7 @@ class TableLoad:
         raise problem
 
     def _run(self, dialect: Dialect) -> Loaded:
+        dialect.table(self._schema, self._table)  # refuses names that cannot be
         dialect.begin()
         schema = dialect.resolve_schema(self._schema, self._table)
         if schema is None:
@@ -143,14 +146,17 @@ class TableLoad:
         if self._create_table and not dialect.columns(schema, self._table):
             dialect.execute(self._create_statement(dialect, schema))
         self._check_table(dialect, schema)
+        outdated: set[Window | None] = set()
         deleted = 0
         if self._mode == "replace_window":
-            deleted = self._delete_windows(dialect, schema)
+            outdated |= self._outdated_windows(dialect, schema)
+            deleted = self._delete_windows(dialect, schema, outdated)
         if directly:
             written = [self._append(dialect, schema, number) for number in files]
             records = [manifest.records for manifest in self._manifests]
         else:
-            written = [self._merge(dialect, schema, number, count) for number, count in enumerate(records)]
+            current = [number for number in files if self._manifests[number].window not in outdated]
+            written = [self._merge(dialect, schema, number, records[number]) for number in current]
         self._check_stopped()
         dialect.commit()
         return Loaded(schema=schema, records=sum(records), rows=sum(written), deleted=deleted)
@@ -222,14 +228,14 @@ class TableLoad:
     def _check_table(self, dialect: Dialect, schema: str) -> None:
         """Refuse a table that cannot hold the rows as they are, with the statement that mends it."""
         name = dialect.table(schema, self._table)
-        found = {column.casefold(): declared for column, declared in dialect.columns(schema, self._table).items()}
+        found = {dialect.folded(name): declared for name, declared in dialect.columns(schema, self._table).items()}
         if not found:
             if not self._create_table:
                 statement = self._create_statement(dialect, schema)
                 raise LoadError(f"there is no table {name}: set create_table=True, or run: {statement}")
             return
         expected = (*self._columns, *ADDED)
-        missing = [column for column in expected if column.name.casefold() not in found]
+        missing = [column for column in expected if dialect.folded(column.name) not in found]
         if missing:
             # Columns of a key are asked for here without NOT NULL, which rows that are there would not fulfil.
             statements = "; ".join(
@@ -237,26 +243,45 @@ class TableLoad:
                 for one in missing
             )
             raise LoadError(f"table {name} lacks columns of the file; run: {statements}")
-        narrow = [column for column in expected if not dialect.fits(column, found[column.name.casefold()])]
+        declared = [(column, found[dialect.folded(column.name)]) for column in expected]
+        narrow = [(column, as_what) for column, as_what in declared if not dialect.fits(column, as_what)]
         if narrow:
             columns = ", ".join(
-                f"{dialect.quote(one.name)} has to be {dialect.types[one.type]}, and is {found[one.name.casefold()]}"
-                for one in narrow
+                f"{dialect.quote(column.name)} has to be {dialect.types[column.type]}, and is {as_what}"
+                for column, as_what in narrow
             )
             raise LoadError(f"table {name} has columns that cannot hold every value: {columns}")
-        keys = [{name.casefold() for name in key} for key in dialect.unique_keys(schema, self._table)]
-        if self._key and self._mode != "append" and {name.casefold() for name in self._key} not in keys:
+        keys = [set(map(dialect.folded, key)) for key in dialect.unique_keys(schema, self._table)]
+        if self._key and self._mode != "append" and set(map(dialect.folded, self._key)) not in keys:
             statement = dialect.add_key(schema, self._table, self._key)
             raise LoadError(f"table {name} has no key that tells rows apart; run: {statement}")
 
-    def _delete_windows(self, dialect: Dialect, schema: str) -> int:
-        start, end = (dialect.quote(name) for name in WINDOW)
-        deleted = 0
-        for window in {manifest.window for manifest in self._manifests if manifest.window is not None}:
-            deleted += dialect.execute(
-                f"DELETE FROM {dialect.table(schema, self._table)} "  # noqa: S608 - quoted names, moments
-                f"WHERE {start} = {dialect.moment(window[0])} AND {end} = {dialect.moment(window[1])}"
+    def _outdated_windows(self, dialect: Dialect, schema: str) -> set[Window]:
+        """Find the windows that were listed again since, by a run that was faster: what it did not find has left."""
+        ended: dict[Window, datetime] = {}
+        for manifest in self._manifests:
+            if manifest.window is not None:
+                ended[manifest.window] = max(manifest.listed_until, ended.get(manifest.window, manifest.listed_until))
+        listed_from = dialect.quote(LISTED[0])
+        found = {
+            window
+            for window, until in ended.items()
+            if dialect.query(
+                f"SELECT 1 FROM {dialect.table(schema, self._table)} "  # noqa: S608 - quoted names, moments
+                f"WHERE {_listed_in(dialect, window)} AND {listed_from} > {dialect.moment(until)} LIMIT 1"
             )
+        }
+        for start, end in found:
+            log.info("Table %s has a later listing of [%s, %s), which stays", self._table, start, end)
+        return found
+
+    def _delete_windows(self, dialect: Dialect, schema: str, outdated: Container[Window | None]) -> int:
+        deleted = 0
+        for window in {one.window for one in self._manifests}:
+            if window is not None and window not in outdated:
+                deleted += dialect.execute(
+                    f"DELETE FROM {dialect.table(schema, self._table)} WHERE {_listed_in(dialect, window)}"  # noqa: S608
+                )
         return deleted
 
     def _merge(self, dialect: Dialect, schema: str, number: int, records: int) -> int:
@@ -328,6 +353,11 @@ def _check_records(manifest: FileManifest, records: int) -> None:
             "a file has other rows than its manifest says: list it again, and load what that task returns "
             f"[{manifest.uri!r}: {records}, not {manifest.records}]"
         )
+
+
+def _listed_in(dialect: Dialect, window: Window) -> str:
+    start, end = (f"{dialect.quote(name)} = {dialect.moment(at)}" for name, at in zip(WINDOW, window, strict=True))
+    return f"{start} AND {end}"
 
 
 def _rank(dialect: Dialect, status: str, prefix: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -45,7 +46,7 @@ class Connection:
 
         :param work: may block, and may use Airflow's synchronous look-ups, which then go by way of the event loop.
         """
-        return await sync_to_async(work, thread_sensitive=False, executor=self._threads)()
+        return await finished(sync_to_async(work, thread_sensitive=False, executor=self._threads)())
 
     async def poll(self, watch: Watch, window: Window, interval: float, read: Callable[[Listing], _T]) -> _T:
         """
@@ -65,6 +66,19 @@ class Connection:
         return found
 
 
+async def finished(request: Awaitable[_T]) -> _T:
+    """
+    Let a request to Airflow come to its end, even when the trigger is cancelled meanwhile.
+
+    Until Airflow 3.2 the answer to a request that is broken off stays in the triggerer's socket, and the next request
+    of any trigger ends the whole triggerer with "Response read out of order".
+    """
+    task = asyncio.ensure_future(request)
+    # Else asyncio logs the errors that nobody waits for any more.
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(task)
+
+
 async def connect(hotmart_conn_id: str) -> Connection:
     """
     Look a connection up without blocking the event loop.
@@ -72,6 +86,10 @@ async def connect(hotmart_conn_id: str) -> Connection:
     :param hotmart_conn_id: the connection.
     :raises HotmartConfigError: when there is none, or it is not usable as it is filled in.
     """
+    return await finished(_look_up(hotmart_conn_id))
+
+
+async def _look_up(hotmart_conn_id: str) -> Connection:
     try:
         connection = await get_async_connection(hotmart_conn_id, hook=HotmartHook)
     except AirflowNotFoundException:

@@ -188,6 +188,22 @@ class Components:
                 start_new_session=True,
             )
 
+    def pid(self, name: str) -> int:
+        """The process of a component."""
+        return self._running[name].pid
+
+    def terminate(self, name: str) -> None:
+        """Tell a component to end, and wait for it and all that it started."""
+        process = self._running.pop(name)
+        everything = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+            assert psutil.wait_procs(everything, PATIENCE)[1] == []
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
     def kill(self, name: str) -> None:
         """Kill a component and all that it started."""
         process = self._running.pop(name)

@@ -290,6 +290,78 @@ def test_a_task_is_retried_only_where_that_may_help(airflow: ThrowawayAirflow, t
         assert run.task("saved").xcom
 
 
+NO_VALUE = """
+from datetime import UTC, datetime
+
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow_provider_hotmart.operators.products import HotmartListProductsOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesParticipantsOperator as Participants
+from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
+from airflow_provider_hotmart.transfers.file_to_sql import HotmartFileToSqlOperator
+
+GONE = "{{ params.gone }}"
+
+
+@task
+def nothing():
+    return None
+
+
+@task
+def nothings():
+    return [None]
+
+
+@task
+def nowhere():
+    return [{"destination": None}]
+
+
+def tasks():
+    for name in ("transaction", "roles", "buyer_email", "buyer_name", "sales_source", "affiliate_name", "destination"):
+        Participants(task_id=name, **{name: GONE})
+        Participants.partial(task_id=f"mapped_{name}").expand(**{name: [GONE]})
+    for name in ("transaction_status", "product_id", "commission_as", "select", "max_xcom_records", "hotmart_conn_id"):
+        Participants(task_id=name, **{name: GONE})
+    for name in ("timezone", "sales_start_date", "sales_end_date", "personal_data"):
+        Participants(task_id=name, **{"sales_start_date": "2026-01-01", "sales_end_date": "2026-01-02", name: GONE})
+    Participants(task_id="of_another_task", destination=nothing())
+    over = nothings()
+    Participants.partial(task_id="expanded_destination").expand(destination=over)
+    Participants.partial(task_id="expanded_filter", destination=None).expand(product_id=over)
+    Participants.partial(task_id="expanded_kwargs").expand_kwargs(nowhere())
+    HotmartNewSalesParticipantsSensor.partial(task_id="expanded_sensor", timeout=1).expand(roles=over)
+    HotmartListProductsOperator(task_id="format", format=GONE)
+    for name in ("roles", "destination", "ledger", "since"):
+        HotmartNewSalesParticipantsSensor(task_id=f"sensor_{name}", timeout=1, poke_interval=0.1, **{name: GONE})
+    HotmartFileToSqlOperator(task_id="load", manifest=GONE, conn_id="warehouse", table="people")
+
+
+options = {"schedule": None, "start_date": datetime(2026, 1, 1, tzinfo=UTC), "params": {"gone": None}}
+with DAG("as_text", **options):
+    tasks()
+with DAG("native", render_template_as_native_obj=True, **options):
+    tasks()
+"""
+
+
+@pytest.mark.parametrize("dag", ["as_text", "native"])
+def test_what_renders_to_nothing_selects_nothing_and_is_told(
+    airflow: ThrowawayAirflow, hotmart: HotmartEmulator, dag: str
+) -> None:
+    run = airflow.run(NO_VALUE, dag, connections={"hotmart_default": connection(hotmart)})
+    assert run.report["import_errors"] == []
+    states = run.states()
+    assert {states.pop(name) for name in ("nothing", "nothings", "nowhere")} == {"success"}
+    assert {name: state for name, state in states.items() if state != "failed"} == {}
+    assert len(states) == 35
+    assert hotmart.calls == []
+    assert "@" not in run.database("xcom")
+    if dag == "native":
+        told = set(re.findall(r"(\w+) is written in the DAG and renders to None: correct its template", run.logs))
+        assert told >= {"transaction", "roles", "buyer_email", "destination", "ledger", "sales_start_date", "manifest"}
+
+
 def test_a_missing_connection_is_named_with_how_to_add_it() -> None:
     operator = HotmartListProductsOperator(task_id="bad", hotmart_conn_id="not_there")
     with pytest.raises(AirflowFailException) as caught:

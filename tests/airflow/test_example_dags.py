@@ -54,6 +54,11 @@ def test_an_example_says_what_it_is_and_is_named_like_its_file(path: Path) -> No
     assert f'dag_id="{path.stem}"' in text
     assert "doc_md=__doc__" in text
     assert "description=" in text
+    if "\nfrom airflow.sdk import" in text:
+        assert "Airflow 3 only" in text
+    else:
+        # Whoever copies it learns why it imports from where Airflow's own documentation does not.
+        assert "on every Airflow. Where yours is 3 and stays so" in text
 
 
 def test_every_example_is_parsed_without_a_warning(airflow: ThrowawayAirflow) -> None:

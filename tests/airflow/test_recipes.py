@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.airflow.support import (
     identities,
     small_hotmart,
 )
+from tests.docs.pages import blocks_of, name_of, pages
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -34,7 +35,14 @@ DAYS = [date(2026, 3, 28) + timedelta(days=n) for n in range(3)] + [
 ]
 HOURS = {date(2026, 3, 29): 23, date(2026, 10, 25): 25}
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
-PAGES = ["README.md", "docs/index.md", "docs/operators.md", "docs/windows-and-statuses.md"]
+PAGES = [
+    "README.md",
+    "docs/formats.md",
+    "docs/index.md",
+    "docs/operators.md",
+    "docs/sales.md",
+    "docs/windows-and-statuses.md",
+]
 DAG = """
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -60,13 +68,7 @@ def midnight(day: date) -> datetime:
 
 def recipe(page: str, folder: Path, schedule: str = '"0 6 * * *"') -> str:
     """The blocks of a page that ask for the day of a run, as one DAG in Berlin."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = [
-        block
-        for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        if "macros.hotmart" in block
-    ]
-    code = "\n".join(blocks)
+    code = "\n".join(block.text for block in blocks_of(ROOT / page) if "macros.hotmart" in block.text)
     assert "America/Sao_Paulo" in code
     code = code.replace("America/Sao_Paulo", "Europe/Berlin")
     code = code.replace("s3://aws_default@my-bucket", folder.as_uri())
@@ -76,12 +78,18 @@ def recipe(page: str, folder: Path, schedule: str = '"0 6 * * *"') -> str:
 
 def manifests(run: AirflowRun, task: str) -> list[dict[str, Any]]:
     """What each run of a task wrote, by the window."""
-    rows = run._rows(f"SELECT value FROM xcom WHERE task_id = '{task}' AND key = 'return_value'")
-    found = []
-    for (value,) in rows:
+    return all_manifests(run)[task]
+
+
+def all_manifests(run: AirflowRun) -> dict[str, list[dict[str, Any]]]:
+    """What each run of each task wrote, by the task and the window."""
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for task, value in run._rows("SELECT task_id, value FROM xcom WHERE key = 'return_value'"):
         manifest = json.loads(value)
-        found.append(json.loads(manifest) if isinstance(manifest, str) else manifest)
-    return sorted(found, key=lambda manifest: manifest["window"]["start"])
+        manifest = json.loads(manifest) if isinstance(manifest, str) else manifest
+        if "window" in manifest:
+            found[task].append(manifest)
+    return {task: sorted(those, key=lambda one: one["window"]["start"]) for task, those in found.items()}
 
 
 def check_windows(found: list[dict[str, Any]], days: list[date]) -> None:
@@ -91,7 +99,7 @@ def check_windows(found: list[dict[str, Any]], days: list[date]) -> None:
     ]
     assert windows == [(midnight(day), midnight(day + timedelta(days=1))) for day in days]
     assert [(end - start) / timedelta(hours=1) for start, end in windows] == [HOURS.get(day, 24) for day in days]
-    assert [Path(one["uri"]).name for one in found] == [f"{day}.jsonl.gz" for day in days]
+    assert [Path(one["uri"]).name.partition(".")[0] for one in found] == [f"{day}" for day in days]
 
 
 def check_files(folder: Path, days: list[date], hotmart: HotmartEmulator) -> None:
@@ -108,6 +116,11 @@ def check_files(folder: Path, days: list[date], hotmart: HotmartEmulator) -> Non
         assert hotmart.truth(None, hours[1], hours[2])
 
 
+def test_every_page_with_a_recipe_is_tested() -> None:
+    recipes = [name_of(page) for page in pages() if any("sales_end_date=TODAY" in one.text for one in blocks_of(page))]
+    assert recipes == PAGES
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_recipe_on_a_schedule_tiles(
     page: str, airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path: Path
@@ -117,12 +130,15 @@ def test_a_recipe_on_a_schedule_tiles(
     run = airflow.run(recipe(page, tmp_path), *runs, connections={"hotmart_default": connection(hotmart)})
     assert run.report == {"dags": ["recipe"], "import_errors": [], "warnings": []}
     assert set(run.states().values()) == {"success"}
-    task = "participants" if page in ("README.md", "docs/index.md") else "yesterday"
-    check_windows(manifests(run, task), DAYS)
-    check_files(tmp_path / "hotmart" / "participants", DAYS, hotmart)
-    if page == PAGES[-1]:
-        # Several runs list the same day.
-        again = {one["uri"]: one for one in manifests(run, "last_week_anew")}
+    found = all_manifests(run)
+    # Several runs list the same day.
+    again = {one["uri"]: one for one in found.pop("last_week_anew", ())}
+    assert found
+    for one in found.values():
+        check_windows(one, DAYS)
+    if found.keys() & {"participants", "yesterday"}:
+        check_files(tmp_path / "hotmart" / "participants", DAYS, hotmart)
+    if again:
         weeks = sorted({day - timedelta(days=back) for day in DAYS for back in range(7)})
         check_windows(sorted(again.values(), key=lambda one: one["window"]["start"]), weeks)
         check_files(tmp_path / "hotmart" / "days", weeks, hotmart)
@@ -152,6 +168,25 @@ def test_a_recipe_without_a_logical_date_lists_the_day_before_its_run(
     # Each run of `DAG.test()` without a logical date clears the ones before it, and their manifests.
     check_windows(manifests(run, "participants"), DAYS[-1:])
     check_files(tmp_path / "hotmart" / "participants", DAYS, hotmart)
+
+
+@pytest.mark.parametrize("example", ["hotmart_sales_with_everything", "hotmart_last_days_anew"])
+def test_an_example_tiles(example: str, airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path: Path) -> None:
+    code = (ROOT / "dags_examples" / f"{example}.py").read_text(encoding="utf-8")
+    mornings = [datetime.combine(day + timedelta(days=1), time(6), BERLIN) for day in DAYS]
+    several = example == "hotmart_last_days_anew"
+    run = airflow.run(
+        code.replace("America/Sao_Paulo", "Europe/Berlin"),
+        *[
+            {"dag_id": example, "logical_date": morning.isoformat(), "conf": {"days": 3} if several else {}}
+            # Each of its runs lists three days.
+            for morning in (mornings[2::3] if several else mornings)
+        ],
+        connections={"hotmart_default": connection(hotmart)},
+        AIRFLOW_VAR_HOTMART_DESTINATION=tmp_path.as_uri(),
+    )
+    assert set(run.states().values()) == {"success"}
+    check_windows(manifests(run, "sales"), DAYS)
 
 
 def test_the_daily_example_tiles_and_the_backfill_goes_on_to_where_it_begins(

@@ -128,7 +128,7 @@ def test_it_does_not_wait_for_an_answer(hotmart: HotmartEmulator, tmp_path: Path
         assert one.poke(stop_after=0.5) == "stopped"
     finally:
         hotmart.faults.clear()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5
     assert one.visible == (b"as it was", None, "[]")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Sale
+from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Sale
+from airflow_provider_hotmart.triggers.event import HANDOVER
 from airflow_provider_hotmart.watching.entries import Run
 from tests.airflow.support import HAS_SUPERVISOR, ROOT, connection, small_hotmart
 from tests.airflow.versions import LINE
@@ -76,6 +79,13 @@ DAGS = f"""
     for asset in (
         watched("shelved", ledger="s3://watcher/ledger.json", ledger_conn_id="shelf"),
         watched("from_now", since="now"),
+        watched(
+            "filed",
+            since="now",
+            ledger="{{folder}}/filed.json",
+            transaction_status="APPROVED",
+            product_id="{{product}}",
+        ),
         *(watched(f"stalled_{{n}}", hotmart_conn_id="stalled", product_id=n) for n in range(1, 5)),
     ):
         with DAG(f"on_{{asset.name}}", start_date=START, schedule=[asset]):
@@ -112,7 +122,8 @@ def airflow3(
         "stalled": connection(stalled, timeout=3600),
         "shelf": {"conn_type": "generic", "host": str(home / "shelf")},
     }
-    dags = {"dags_under_test.py": DAGS.replace("{folder}", str(home)), f"{EXAMPLE}.py": faster}
+    code = DAGS.replace("{folder}", str(home)).replace("{product}", str(hotmart.products[1]["id"]))
+    dags = {"dags_under_test.py": code, f"{EXAMPLE}.py": faster}
     with Components(home, dags, connections) as components:
         yield components
 
@@ -175,9 +186,13 @@ def test_everything_in_the_order_of_one_day(
     a_watcher_starts_a_run_within_two_intervals(airflow3, hotmart, first, added)
     a_deferred_sensor_times_out_like_any_other(airflow3)
     the_watermark_survives_a_triggerer_that_is_killed(airflow3, hotmart, first)
-    who_is_refunded_is_in_a_file_apart_from_who_buys(airflow3, hotmart)
+    who_was_told_of_and_is_refunded_later_is_told_of_again(airflow3, hotmart, first)
     nothing_was_logged_as_an_error(airflow3)
     whom_a_run_recorded_that_fails_a_watcher_reports(airflow3, hotmart)
+    calls = len(stalled.token_calls)
+    what_airflow_has_not_stored_is_not_recorded(airflow3, hotmart)
+    airflow3.wait_for(lambda: len(stalled.token_calls) > calls)
+    a_triggerer_ends_when_it_is_told_to_whatever_is_under_way(airflow3)
 
 
 def a_deferred_sensor_is_woken_and_succeeds(airflow3: Components, sale: Sale) -> None:
@@ -240,12 +255,23 @@ def the_watermark_survives_a_triggerer_that_is_killed(
     assert len(told(airflow3, "hotmart_sales")) == len(everything) + (not HAS_ASSET_STATE)
 
 
-def who_is_refunded_is_in_a_file_apart_from_who_buys(airflow3: Components, hotmart: HotmartEmulator) -> None:
-    refunded = hotmart.add_sale(status="REFUNDED")
-    expected = ("REFUNDED.jsonl.gz", {(refunded.transaction, "REFUNDED")})
+def who_was_told_of_and_is_refunded_later_is_told_of_again(
+    airflow3: Components, hotmart: HotmartEmulator, first: Sale
+) -> None:
+    def states() -> list[str]:
+        sales = [sale for event in events(airflow3, "hotmart_sales") for sale in event["transactions"]]
+        return [sale["transaction_status"] for sale in sales if sale["transaction"] == first.transaction]
+
+    before = states()
+    assert set(before) == {"APPROVED"}
+    hotmart.move(first.transaction, "REFUNDED")
+    expected = ("REFUNDED.jsonl.gz", {(first.transaction, "REFUNDED")})
     airflow3.wait_for(lambda: expected in files_of_the_example(airflow3))
-    bought = [sales for name, sales in files_of_the_example(airflow3) if name == "APPROVED.jsonl.gz"]
-    assert refunded.transaction not in {transaction for sales in bought for transaction, _ in sales}
+    wait_for_polls(airflow3, hotmart, 2)
+    assert states() == [*before, "REFUNDED"]
+    # Who bought is not mixed with who was refunded.
+    for name, sales in files_of_the_example(airflow3):
+        assert {status for _, status in sales} <= {name.partition(".")[0]}
 
 
 def nothing_was_logged_as_an_error(airflow3: Components) -> None:
@@ -275,3 +301,34 @@ def whom_a_run_recorded_that_fails_a_watcher_reports(airflow3: Components, hotma
     (airflow3.home / "given_up").touch()
     airflow3.wait_for(lambda: told(airflow3, "shelved") == [*before, sale.transaction])
     assert airflow3.state("given_up") == "failed"
+
+
+def what_airflow_has_not_stored_is_not_recorded(airflow3: Components, hotmart: HotmartEmulator) -> None:
+    ledger, product = airflow3.home / "filed.json", hotmart.products[1]["id"]
+    airflow3.wait_for(ledger.is_file)
+    before = ledger.read_bytes()
+    supervisor = airflow3.pid("triggerer")
+    sold: list[Sale] = []
+
+    def stop_the_supervisor(call: Call) -> None:
+        # It stands still from before somebody is found, as when its database hangs: no event comes through.
+        if not sold and call.params.get("product_id") == [str(product)]:
+            os.kill(supervisor, signal.SIGSTOP)
+            sold.append(hotmart.add_sale(product_id=product))
+
+    hotmart.on_call = stop_the_supervisor
+    airflow3.wait_for(lambda: sold)
+    time.sleep(4 * HANDOVER)
+    assert ledger.read_bytes() == before
+    airflow3.kill("triggerer")
+    airflow3.start("triggerer")
+    airflow3.wait_for(lambda: told(airflow3, "filed") == [sold[0].transaction])
+    airflow3.wait_for(lambda: ledger.read_bytes() != before)
+
+
+def a_triggerer_ends_when_it_is_told_to_whatever_is_under_way(airflow3: Components) -> None:
+    log = airflow3.log("triggerer")
+    logged = log.stat().st_size
+    airflow3.terminate("triggerer")
+    # After ten seconds, Airflow would tell it anew, and kill it after ten more.
+    assert b"did not terminate in time" not in log.read_bytes()[logged:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +14,29 @@ import pytest
 import time_machine
 
 from airflow_provider_hotmart.emulator import Call, HotmartEmulator
+from airflow_provider_hotmart.storage import object_file
+from airflow_provider_hotmart.storage.object_file import ObjectFile
 from airflow_provider_hotmart.watching.entries import Run
 from airflow_provider_hotmart.webhooks.announcements import Announcements
-from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, connected, connection, migrated_home, small_hotmart
-from tests.airflow.watching import NOW, WAYS, TaskRun, Watcher, Way, people, record_as
+from tests.airflow.support import (
+    HAS_SUPERVISOR,
+    ROOT,
+    ThrowawayAirflow,
+    connected,
+    connection,
+    migrated_home,
+    small_hotmart,
+)
+from tests.airflow.watching import NOW, WAYS, Poke, SensorWay, TaskRun, Watcher, Way, people, record_as
 
 pytestmark = pytest.mark.airflow
 
 DAY = timedelta(days=1)
+#: Of the page on watching: the states of a sale, those watched, those reported, and those where changes are not wanted.
+TABLE = [
+    tuple(cell.strip().split(", ") for cell in row.split("|")[1:5])
+    for row in re.findall(r"^\| [A-Z_, ]+ \|.*\|$", (ROOT / "docs" / "sensors.md").read_text("utf-8"), re.MULTILINE)
+]
 #: Makes a way of watching from the arguments of the sensor or trigger.
 Watching = Callable[..., Way]
 
@@ -135,6 +151,27 @@ def test_where_status_changes_are_not_wanted_who_was_reported_is_not_new_again(
     assert way.report() == people(hotmart, sale)
     hotmart.move(sale.transaction, "REFUNDED")
     assert way.report() is None
+
+
+def test_the_table_is_read() -> None:
+    assert len(TABLE) == 8
+
+
+@pytest.mark.parametrize("changes", [True, False], ids=["each state", "once"])
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_what_is_reported_when_is_what_the_table_tells(
+    hotmart: HotmartEmulator, airflow: ThrowawayAirflow, tmp_path: Path, row: tuple[list[str], ...], changes: bool
+) -> None:
+    states, watched, *told = row
+    way = Poke(tmp_path, transaction_status=watched, report_status_changes=changes, timeout=0.01)
+    sale = hotmart.add_sale(status=states[0])
+    reported = []
+    for state in states:
+        hotmart.move(sale.transaction, state)
+        if found := way.report():
+            assert found == people(hotmart, sale)
+            reported.append(state)
+    assert reported == told[0 if changes else 1]
 
 
 def test_two_people_of_whom_nothing_is_known_are_reported_once_each(
@@ -282,3 +319,41 @@ def test_what_webhooks_told_of_is_not_reported_by_whoever_shares_their_ledger(
     hotmart.move(told.transaction, "COMPLETE")
     hotmart.move(refunded.transaction, "REFUNDED")
     assert way.report() == (people(hotmart, refunded) if report_status_changes else None)
+
+
+@pytest.mark.parametrize("watching", ["poke", "reschedule", "deferrable"], indirect=True)
+def test_what_nobody_can_record_is_not_published(
+    hotmart: HotmartEmulator, watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_file, "LOCK_TIMEOUT", 0.0)
+    ledger = tmp_path / "ledger.json"
+    way = watching(ledger=str(ledger))
+    assert isinstance(way, SensorWay)
+    sale = hotmart.add_sale()
+    with ObjectFile(ledger).locked():
+        assert way.report() is None
+        assert not (tmp_path / "1.jsonl").exists()
+        assert way.xcoms.values() == []
+        assert not ledger.exists()
+    assert way.report() == people(hotmart, sale)
+
+
+@pytest.mark.parametrize("watching", ["poke", "reschedule", "deferrable"], indirect=True)
+def test_whom_another_run_records_during_a_look_is_not_published(
+    hotmart: HotmartEmulator, watching: Watching, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.json"
+    way = watching(ledger=str(ledger))
+    assert isinstance(way, SensorWay)
+    first = hotmart.add_sale()
+
+    def record(_: Call) -> None:
+        if not ledger.exists():
+            record_as(None, ledger, first)
+
+    hotmart.on_call = record
+    assert way.report() is None
+    assert not (tmp_path / "1.jsonl").exists()
+    assert way.xcoms.values() == []
+    second = hotmart.add_sale()
+    assert way.report() == people(hotmart, second)

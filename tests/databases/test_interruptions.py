@@ -81,19 +81,19 @@ def kill(database: Database, manifest: Any, mode: str, at: str, call: int) -> in
 
 @pytest.mark.slow
 def test_a_load_that_is_killed_leaves_the_table_as_it_was(loader: Loader, database: Database) -> None:
-    mode = "replace_window"  # does what upsert does, and more
     loader.load(loader.file(*map(row, range(1000))))
     before = loader.read(*COLUMNS)
     later = {"listed_from": "2025-03-03T06:00:00+00:00", "listed_until": "2025-03-03T06:01:00+00:00"}
     changed = [row(number, transaction_status="REFUNDED") for number in range(500, 3500)]
     manifest = loader.file(*changed, **later)
-    # Once while the file is read, and once when all is done but for the last word.
-    assert kill(database, manifest, mode, "check", 1) == -signal.SIGKILL
-    assert loader.read(*COLUMNS) == before
-    assert kill(database, manifest, mode, "commit", 1) == -signal.SIGKILL
-    assert loader.read(*COLUMNS) == before
+    # Replacing a window does what upserting does, and more.
+    for mode, rows in (("replace_window", manifest), ("append", loader.file(*changed[500:], **later))):
+        # Once while the file is read, and once when all is done but for the last word.
+        for at in ("check", "commit"):
+            assert kill(database, rows, mode, at, 1) == -signal.SIGKILL
+            assert loader.read(*COLUMNS) == before
     # Nothing is left that would keep the next one out.
-    loaded = loader.load(manifest, mode=mode)
+    loaded = loader.load(manifest, mode="replace_window")
     assert loaded.rows == 3000
     assert len(loader.statuses()) == 3000
 
@@ -136,9 +136,8 @@ def test_two_loads_at_once_into_a_table_that_is_not_there_yet_leave_one_right_st
     assert problems == []
     statuses = loader.statuses()
     assert len(statuses) == 1500
-    found = set(statuses.values())
-    # The last listing counts with upsert; the last one to be loaded where windows are replaced. Never some of each.
-    assert found == {"REFUNDED"} if mode == "upsert" else len(found) == 1
+    # The last listing counts, whichever is loaded last.
+    assert set(statuses.values()) == {"REFUNDED"}
 
 
 def stop_when(load: TableLoad, condition: Callable[[], bool]) -> threading.Thread:

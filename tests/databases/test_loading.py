@@ -156,6 +156,17 @@ def test_a_sale_that_moved_while_it_was_listed_is_loaded_under_the_later_status(
     ]
 
 
+@pytest.mark.parametrize("mode", ["upsert", "replace_window", "append"])
+def test_keys_that_differ_only_in_case_or_accents_are_several(loader: Loader, mode: str) -> None:
+    keys = ["aBc", "abc", "e", "é"]
+    manifest = loader.file(*(row(number, user_key=key) for number in (1, 2) for key in keys))
+    loaded = loader.load(manifest, mode=mode)
+    assert (loaded.records, loaded.rows) == (8, 8)
+    assert sorted(loader.read("transaction", "user_key")) == sorted(
+        (row(number)["transaction"], key) for number in (1, 2) for key in keys
+    )
+
+
 def test_replacing_a_window_deletes_the_rows_that_left_it_and_no_others(loader: Loader) -> None:
     next_day = {"start": DAY["end"], "end": "2025-03-03T03:00:00+00:00", "timezone": "America/Sao_Paulo"}
     loader.load(loader.file(row(1), row(2)), mode="replace_window")
@@ -165,6 +176,20 @@ def test_replacing_a_window_deletes_the_rows_that_left_it_and_no_others(loader: 
     loaded = loader.load(loader.file(row(2), window=same_day, **LATER), mode="replace_window")
     assert (loaded.rows, loaded.deleted) == (1, 2)
     assert sorted(loader.statuses()) == ["HP0000000002", "HP0000000003"]
+
+
+def test_a_window_is_not_replaced_by_what_was_listed_before(loader: Loader) -> None:
+    loader.load(loader.file(row(1, transaction_status="REFUNDED"), **LATER), mode="replace_window")
+    loaded = loader.load(loader.file(row(1), row(2)), mode="replace_window")
+    assert (loaded.records, loaded.rows, loaded.deleted) == (2, 0, 0)
+    assert loader.statuses() == {"HP0000000001": "REFUNDED"}
+
+
+def test_files_of_one_window_that_were_listed_one_after_the_other_replace_it_together(loader: Loader) -> None:
+    files = [loader.file(row(1)), loader.file(row(2), **LATER)]
+    for _ in range(2):
+        assert loader.load(files, mode="replace_window").rows == 2
+        assert sorted(loader.statuses()) == ["HP0000000001", "HP0000000002"]
 
 
 def test_several_files_are_loaded_together_or_not_at_all(loader: Loader) -> None:
@@ -186,6 +211,17 @@ def test_names_that_need_quoting_are_quoted(loader: Loader, database: Database) 
     loader.load(loader.file(row(1)), table=table)
     name = database.quote(table.replace('"', '""') if database.kind != "mariadb" else table)
     assert database.rows(f"SELECT COUNT(*) FROM {name}") == [(1,)]
+
+
+@pytest.mark.parametrize("argument", ["table", "schema"])
+def test_a_name_that_would_be_cut_is_refused(loader: Loader, database: Database, argument: str) -> None:
+    refused = {"a\0b": "has no name"}
+    if database.kind in ("postgres", "psycopg2"):
+        refused |= dict.fromkeys(["t" * 64, "é" * 32], "a name is longer than the 63 bytes that count: shorten it")
+    for name, message in refused.items():
+        with pytest.raises(LoadError, match=message) as caught:
+            loader.load(loader.file(row(1)), **{argument: name})
+        assert caught.value.permanent
 
 
 def test_a_table_is_found_in_its_schema(loader: Loader, database: Database) -> None:
@@ -217,6 +253,19 @@ def test_a_column_that_the_table_lacks_is_an_error_with_the_statement_that_adds_
     database.run(*statements)
     loader.load(manifest)
     assert [value and Decimal(value) for (value,) in loader.read("price_base")] == [None, Decimal("0.1")]
+
+
+def test_a_column_whose_name_has_another_case_is_the_same_where_the_database_says_so(
+    loader: Loader, database: Database
+) -> None:
+    loader.load(loader.file(row(1)))
+    database.run(f"ALTER TABLE participants RENAME COLUMN user_name TO {database.quote('User_Name')}")
+    if database.kind in ("postgres", "psycopg2"):
+        with pytest.raises(LoadError, match=r'lacks columns of the file; run: ALTER TABLE .* ADD COLUMN "user_name"'):
+            loader.load(loader.file(row(2)))
+    else:
+        loader.load(loader.file(row(2)))
+        assert len(loader.statuses()) == 2
 
 
 def test_a_table_of_ones_own_may_have_more_columns_which_stay(loader: Loader, database: Database) -> None:
@@ -255,6 +304,22 @@ def test_without_create_table_a_missing_table_is_an_error_with_the_statement_tha
     database.run(str(caught.value).partition("or run: ")[2])
     loader.load(manifest, create_table=False)
     assert len(loader.statuses()) == 1
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("values", [{"user_name": "a\0b"}, {"other": '{"a": "b\\u0000"}'}], ids=["text", "json"])
+def test_the_character_nul_is_kept_or_refused_with_what_to_do(
+    loader: Loader, database: Database, values: dict[str, Any], suffix: str
+) -> None:
+    manifest = loader.file(row(1), row(2, **values), suffix=suffix)
+    if database.kind in ("postgres", "psycopg2"):
+        with pytest.raises(LoadError, match=r"NUL, which this database cannot store: leave .* line 2 of the file"):
+            loader.load(manifest)
+    else:
+        loader.load(manifest)
+        [(name, value)] = values.items()
+        [_, (found,)] = loader.read(name)
+        assert value_of(found, COLUMNS[name]) == value_of(value, COLUMNS[name])
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

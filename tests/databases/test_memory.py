@@ -15,8 +15,8 @@ from tests.databases.servers import Database
 from tests.databases.support import Loader, row
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Rows, each of about a kilobyte, of the two files.
-FEW, MANY = 8_000, 80_000
+#: Rows, each of about three kilobytes, of the two files.
+FEW, MANY = 2_500, 25_000
 #: How much larger, in MB, the process may become; a file that is kept in memory makes it grow by 70 and more.
 MOST_GROWTH = 30
 
@@ -63,7 +63,7 @@ def test_ten_times_the_rows_take_no_more_memory(loader: Loader, database: Databa
     found = []
     for records in (FEW, MANY):
         # What cannot be pressed or shared, so that a file's size is that of its rows.
-        rows = [row(number, other=json.dumps({"seen": os.urandom(450).hex()})) for number in range(records)]
+        rows = [row(number, other=json.dumps({"seen": os.urandom(1_400).hex()})) for number in range(records)]
         manifest = loader.file(*rows, suffix=suffix)
         del rows
         database.run("DROP TABLE IF EXISTS participants")

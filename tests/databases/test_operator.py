@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hotmart.transfers.file_to_sql import HotmartFileToSqlOperator
 from airflow_provider_hotmart.transfers.manifest import LoadError
@@ -86,6 +87,21 @@ def test_the_operator_that_was_killed_before_it_began_loads_nothing(loader: Load
         )
         load.on_kill()
         with pytest.raises(LoadError, match="The task was stopped"):
+            execute(load)
+
+
+def test_a_connection_that_is_not_there_or_has_no_hook_fails_without_retries(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_UNKNOWN", '{"conn_type": "unknown"}')
+    for conn_id, message in (
+        ("nowhere", "there is no connection 'nowhere': add it in Airflow, or correct conn_id"),
+        ("unknown", "connection 'unknown' has no hook: install Airflow's provider of its database"),
+    ):
+        load = HotmartFileToSqlOperator(
+            task_id="load", manifest=loader.file(row(1)), conn_id=conn_id, table="participants"
+        )
+        with pytest.raises(AirflowFailException, match=message):
             execute(load)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -194,22 +195,25 @@ def test_an_empty_listing_is_a_valid_file_with_its_columns(name: str, tmp_path: 
     assert schema.names == [one.name for one in shape.columns or ()]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_duckdb_reads_what_the_manifest_says(connected: HotmartEmulator, suffix: str, tmp_path: Path) -> None:
-    manifest = participants(tmp_path / f"a{suffix}")
-    types = {one["name"]: DUCKDB_TYPES[one["type"]] for one in manifest["columns"]}
-    if suffix == ".csv":
-        rows = duckdb.read_csv(manifest["uri"], columns=types, header=True)
-    else:
-        rows = duckdb.read_parquet(manifest["uri"])
-    assert dict(zip(rows.columns, map(str, rows.types), strict=True)) == types
-    [(people, buyers)] = duckdb.sql("SELECT count(*), count(*) FILTER (role = 'BUYER') FROM rows").fetchall()
-    assert people == manifest["records"]
-    assert buyers == len(connected.truth_rows("sales/users", start_date=START, end_date=END))
-    found = duckdb.sql("SELECT user_name FROM rows ORDER BY transaction, role, user_key").fetchall()
-    assert sorted(found, key=str) == sorted(
-        ((row["user_name"],) for row in read(Path(manifest["uri"]), manifest["columns"])), key=str
-    )
+@every_operator
+def test_duckdb_reads_what_the_manifest_says(connected: HotmartEmulator, name: str, tmp_path: Path) -> None:
+    filters = asked(ENDPOINTS[name], connected)
+    for suffix in (".csv", ".jsonl.gz", ".parquet"):
+        path = tmp_path / f"a{suffix}"
+        manifest = OPERATORS[name](task_id="list", destination=str(path), flat=True, **filters).execute({})
+        assert isinstance(manifest, dict)
+        types = {one["name"]: DUCKDB_TYPES[one["type"]] for one in manifest["columns"]}
+        if suffix == ".csv":
+            found = duckdb.read_csv(manifest["uri"], columns=types, header=True, allow_quoted_nulls=False)
+        elif suffix == ".jsonl.gz":
+            found = duckdb.read_json(manifest["uri"], columns=types)
+        else:
+            found = duckdb.read_parquet(manifest["uri"])
+        assert dict(zip(found.columns, map(str, found.types), strict=True)) == types
+        rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+        assert len(rows) == manifest["records"] > 0
+        for record, row in zip(exact(ENDPOINTS[name], filters), rows, strict=True):
+            check_row(ENDPOINTS[name], record, row, has_blanks=True)
 
 
 def participants(path: Path, **more: Any) -> dict[str, Any]:
@@ -278,12 +282,28 @@ def test_what_the_table_does_not_know_and_what_does_not_fit_stands_in_other(
     assert (row["user_locale"], row["user_phone"], row["user_address_city"]) == ('["PT_BR"]', "21900", None)
 
 
-def test_half_of_a_surrogate_pair_is_written_as_its_escape(connected: HotmartEmulator, tmp_path: Path) -> None:
-    edited(connected, lambda row: row["users"][0]["user"].update(name="Zé \ud83d"))
-    for suffix in (".csv", ".parquet"):
-        path = tmp_path / f"a{suffix}"
-        rows = read(path, participants(path)["columns"])
-        assert "Zé \\ud83d" in [row["user_name"] for row in rows]
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_half_of_a_surrogate_pair_is_the_text_of_its_escape(
+    connected: HotmartEmulator, suffix: str, tmp_path: Path
+) -> None:
+    def edit(row: dict[str, Any]) -> None:
+        row["users"] = row["users"][:1]
+        row["users"][0]["user"] |= {"name": "Zé \ud83d", "documents": [{"type": "\ud83d", "value": "\udfa4"}]}
+        row["new \ud83d"] = {"deep": ["\ud83d", "🎤", 1]}
+
+    edited(connected, edit)
+    path = tmp_path / f"a{suffix}"
+    row = next(row for row in read(path, participants(path)["columns"]) if row["other"])
+    assert (row["user_name"], row["user_document_type"], row["user_document_value"]) == (
+        "Zé \\ud83d",
+        "\\ud83d",
+        "\\udfa4",
+    )
+    # Nothing that a strict reader of JSON refuses.
+    assert msgspec.json.decode(row["user_documents"]) == [{"type": "\\ud83d", "value": "\\udfa4"}]
+    assert msgspec.json.decode(row["other"]) == {"new \\ud83d": {"deep": ["\\ud83d", "🎤", 1]}}
+    if suffix == ".jsonl":
+        assert len(msgspec.json.Decoder().decode_lines(path.read_bytes())) > 1
 
 
 def sales(path: Path, **more: Any) -> list[dict[str, Any]]:

@@ -71,6 +71,26 @@ def secrets_of(hotmart: HotmartEmulator) -> set[str]:
     return found - states - {"São José", "Centro"}
 
 
+def personal_in(name: str, records: list[dict[str, Any]]) -> set[str]:
+    """All values of personal columns in records of an endpoint, as far as they are long enough."""
+    endpoint = ENDPOINTS[name]
+    found: set[str] = set()
+
+    def collect(value: Any, path: list[str]) -> None:
+        if isinstance(value, list):
+            for one in value:
+                collect(one, path or ["value"])
+        elif isinstance(value, dict):
+            collect(value.get(path[0]), path[1:])
+        elif len(str(value or "").strip()) >= 6:
+            found.add(str(value).strip().lower())
+
+    for column in endpoint.columns:
+        if column.personal:
+            collect(records, column.path.removeprefix(f"{endpoint.records_in}.").split("."))
+    return found
+
+
 def forms(value: str) -> set[str]:
     """What a value may look like: in any case, bare, and hashed without a key."""
     bare = "".join(one for one in value if one.isalnum())
@@ -118,6 +138,9 @@ def test_nothing_personal_shows_anywhere(
     shown = [value for value in secrets_of(connected) if not words.isdisjoint(forms(value))]
     assert shown == []
     assert "@example" not in text.lower()
+    own = personal_in(name, listed(name, **asked(ENDPOINTS[name], connected)))
+    assert bool(own) is any(column.personal for column in ENDPOINTS[name].columns)
+    assert {value for value in own if value in text.lower()} == set()
 
 
 def test_the_check_above_finds_what_is_kept(connected: HotmartEmulator, tmp_path: Path) -> None:
@@ -150,6 +173,7 @@ def test_the_same_person_has_one_pseudonym_everywhere(connected: HotmartEmulator
     )
     emails: dict[str, set[str]] = {}
     phones: set[tuple[str, str]] = set()
+    documents: set[str] = set()
     for name, records in kept.items():
         for record, other in zip(records, hidden[name], strict=True):
             for who in ("user", "buyer", "subscriber", "participant"):
@@ -158,6 +182,9 @@ def test_the_same_person_has_one_pseudonym_everywhere(connected: HotmartEmulator
                 if one.get("email"):
                     assert two["email"] == expected(one["email"].lower())
                     emails.setdefault(one["email"], set()).add(name)
+                if one.get("document"):
+                    assert two["document"] == expected(one["document"])
+                    documents.add(two["document"])
                 if one.get("phone"):
                     number = f"{one.get('phone_ddd', '')}{one['phone']}"
                     assert two["phone"] == expected(number)
@@ -170,6 +197,7 @@ def test_the_same_person_has_one_pseudonym_everywhere(connected: HotmartEmulator
     charged = {phone for where, phone in phones if where == "subscription_transactions"}
     users = [one["user"] for one in listed("sales_participants", personal_data="pseudonymize", **WINDOW)]
     assert len(charged) > 10
+    assert documents & {one["value"] for user in users for one in user.get("documents") or ()}
     assert charged <= {user.get(name) for user in users for name in ("phone", "cellphone")}
 
 
@@ -265,8 +293,8 @@ def test_the_ucode_of_a_product_is_nobodys(connected: HotmartEmulator) -> None:
     assert {one["product"]["ucode"] for one in found} <= {one["ucode"] for one in connected.products}
 
 
-def edited(hotmart: HotmartEmulator, edit: Any) -> None:
-    """Change every row of the participants' answers."""
+def edited(hotmart: HotmartEmulator, edit: Any, path: str = "sales/users") -> None:
+    """Change every row of an endpoint's answers, the participants' by default."""
 
     def change(answer: Answer, _: Any) -> Answer:
         body = json.loads(answer.body)
@@ -275,7 +303,7 @@ def edited(hotmart: HotmartEmulator, edit: Any) -> None:
         answer.body = json.dumps(body).encode()
         return answer
 
-    hotmart.faults.add(Fault("edited", change), times=None, path="/payments/api/v1/sales/users")
+    hotmart.faults.add(Fault("edited", change), times=None, path=f"/payments/api/v1/{path}")
 
 
 @pytest.mark.parametrize("mode", ["pseudonymize", "drop"])
@@ -300,6 +328,29 @@ def test_what_the_table_does_not_know_counts_as_personal(connected: HotmartEmula
         ).execute({})
         assert "oraide" not in text_of(path)
     assert "oraide" in json.dumps(listed("sales_participants", **WINDOW))
+
+
+@pytest.mark.parametrize("mode", ["pseudonymize", "drop"])
+def test_what_the_table_does_not_know_within_json_counts_as_personal(connected: HotmartEmulator, mode: str) -> None:
+    def edit(row: dict[str, Any]) -> None:
+        row["unpaid_recurrencies"] = [{"number": 2, "charge_date": 1, "payer": "Zoraide"}, [{"payer": ["Zoraide"]}], 3]
+
+    edited(connected, edit, "subscriptions/summary")
+    arguments = asked(ENDPOINTS["subscription_summaries"], connected)
+    records = listed("subscription_summaries", personal_data=mode, **arguments)
+    assert records
+    assert all(one["unpaid_recurrencies"] == [{"number": 2, "charge_date": 1}, [{}], 3] for one in records)
+    assert "oraide" in json.dumps(listed("subscription_summaries", **arguments))
+
+
+@pytest.mark.parametrize("name", [name for name, one in ENDPOINTS.items() if any(c.names for c in one.columns)])
+def test_documented_names_within_json_are_kept(connected: HotmartEmulator, name: str) -> None:
+    arguments = asked(ENDPOINTS[name], connected)
+    kept, hidden = listed(name, **arguments), listed(name, personal_data="drop", **arguments)
+    for column in (one.path for one in ENDPOINTS[name].columns if one.names):
+        assert [one.get(column) for one in kept] == [one.get(column) for one in hidden]
+        # Nobody owes anything in this account; the test above has somebody who does.
+        assert any(one.get(column) for one in kept) or column == "unpaid_recurrencies"
 
 
 def test_keeping_changes_nothing(connected: HotmartEmulator, tmp_path: Path) -> None:

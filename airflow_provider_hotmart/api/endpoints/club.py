@@ -34,7 +34,9 @@ CLUB_PAGES = Endpoint(
     columns=tuple(
         columns(
             "page_id name page_order:integer type published:boolean has_media:boolean total_comments:integer "
-            "rates_average:ratio rates:json dripping_configs:json"
+            "rates_average:ratio rates:json(rate,total) "
+            "dripping_configs:json(liberation,type,liberation_date,liberation_days,page_id,expiration,duration_days,"
+            "classes,id,name,default_class)"
         )
     ),
     filters=(

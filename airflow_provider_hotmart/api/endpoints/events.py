@@ -21,7 +21,9 @@ EVENTS = Endpoint(
     path="/events/api/v1/{event_id}/info",
     noun="events",
     identity=("product.id",),
-    columns=tuple(columns("product.id:integer product.name start_event_date:moment end_event_date:moment lots:json")),
+    columns=tuple(
+        columns("product.id:integer product.name start_event_date:moment end_event_date:moment lots:json(id,name)")
+    ),
     filters=(_EVENT_ID,),
     rows_key=None,
     page_size=None,

@@ -70,8 +70,8 @@ SUBSCRIPTION_SUMMARIES = Endpoint(
             "end_accession_date:moment? trial:boolean date_next_charge:moment? plan.name "
             "plan.recurrency_period:integer product.id:integer product.name offer.code last_recurrency.number:integer "
             "last_recurrency.request_date:moment last_recurrency.status last_recurrency.transaction_number:integer "
-            "last_recurrency.billing_type unpaid_recurrencies:json? subscriber.id:integer? subscriber.name!? "
-            "subscriber.email!?"
+            "last_recurrency.billing_type unpaid_recurrencies:json(number,charge_date)? subscriber.id:integer? "
+            "subscriber.name!? subscriber.email!?"
         )
     ),
     filters=(PRODUCT_ID, _SUBSCRIBER_CODE),

@@ -40,6 +40,8 @@ class Dialect:
     place: ClassVar[str] = PLACE
     placeholder: ClassVar[str] = "%s"
     quote_mark: ClassVar[str] = '"'
+    #: Most bytes of a name; None: any number.
+    max_name_bytes: ClassVar[int | None] = None
     #: Whether :meth:`append` is there.
     appends_directly: ClassVar[bool] = False
 
@@ -51,6 +53,8 @@ class Dialect:
         mark = self.quote_mark
         if not name or "\0" in name:
             raise LoadError("a table, schema or column has no name: check the arguments, and the template if any")
+        if self.max_name_bytes is not None and len(name.encode()) > self.max_name_bytes:
+            raise LoadError(f"a name is longer than the {self.max_name_bytes} bytes that count: shorten it [{name!r}]")
         return f"{mark}{name.replace(mark, mark * 2)}{mark}"
 
     def names(self, names: Sequence[str], prefix: str = "") -> str:
@@ -68,6 +72,10 @@ class Dialect:
     def column_type(self, column: FlatColumn, *, is_key: bool) -> str:
         """Say what a column is declared as."""
         return self.types[column.type] + (" NOT NULL" if is_key else "")
+
+    def folded(self, name: str) -> str:
+        """Write the name of a column so that it is equal to all that the database takes for the same."""
+        return name.casefold()
 
     def fits(self, column: FlatColumn, declared: str) -> bool:
         """Whether a table's column takes every value of ours unchanged."""

@@ -110,7 +110,9 @@ class MySql(Dialect):
 
     def make_stage(self, stage: str, columns: Sequence[FlatColumn]) -> None:
         """Make a table for one load, which goes with the session."""
-        declared = ", ".join(f"{self.quote(one.name)} {self.column_type(one, is_key=False)}" for one in columns)
+        # Compared exactly, as keys are: by the database's own rules, codes that differ in case would be one.
+        types = {**self.types, "string": "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"}
+        declared = ", ".join(f"{self.quote(one.name)} {types[one.type]}" for one in columns)
         place = f"{self.quote(PLACE)} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY"
         self.execute(f"CREATE TEMPORARY TABLE {stage} ({declared}, {place})")
 

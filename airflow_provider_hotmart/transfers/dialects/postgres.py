@@ -46,7 +46,13 @@ class Postgres(Dialect):
         "json": r"json|text",
     }
     place = "ctid"
+    # What is longer is cut, so that two tables would be one.
+    max_name_bytes = 63
     appends_directly = True
+
+    def folded(self, name: str) -> str:
+        """Write the name of a column as it is: case counts in quotation marks."""
+        return name
 
     def moment(self, moment: datetime) -> str:
         """Write a moment as a literal."""
@@ -170,7 +176,9 @@ class Postgres(Dialect):
             return None
         state = _sqlstate(problem)
         diagnosis = getattr(problem, "diag", None)
-        place = re.search(r"line (\d+)(?:, column (\w+))?", getattr(diagnosis, "context", None) or "")
+        # Of a text that is no JSON, it says the line within that first.
+        context = getattr(diagnosis, "context", None) or ""
+        place = re.search(r"^COPY .*?line (\d+)(?:, column (\w+))?", context, re.MULTILINE)
         where = f", line {place[1]} of the file" if place else ""
         column = (place and place[2]) or getattr(diagnosis, "column_name", None)
         if column in names:

@@ -177,7 +177,7 @@ def test_stopping_does_not_wait_for_a_stalled_answer(client: Client, hotmart: Ho
     hotmart.stop()
     asking.join(10)
     assert not asking.is_alive()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert len(failed) == 1
     serving = [thread for thread in threading.enumerate() if thread.name == "hotmart-emulator-connection"]
     for thread in serving:
