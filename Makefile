@@ -184,6 +184,14 @@ demo: $(READY) ## run two example DAGs in Airflow against a local Hotmart, in un
 bench: $(BENCH_READY) ## measure this package beside the alternatives, into benchmarks/results.md; takes most of an hour
 	$(BENCH_VENV)/bin/python -m benchmarks
 
+.PHONY: bench-webhooks
+bench-webhooks: $(READY) ## measure webhooks in a whole Airflow 3.0 to 3.3, into benchmarks/webhooks.md; takes half an hour
+	@set -eu; for line in 3.0 3.1 3.2; do $(MAKE) --no-print-directory venv AIRFLOW=$$line; done
+	$(BIN)/python -m benchmarks.webhooks --sales 300 --rate 5 --kills 0 --python .venv-airflow-3.0/bin/python \
+		--python .venv-airflow-3.1/bin/python --python .venv-airflow-3.2/bin/python --python $(BIN)/python \
+		> benchmarks/webhooks.md
+	$(BIN)/python -m benchmarks.webhooks >> benchmarks/webhooks.md
+
 # The alternatives that constraints/bench.txt names, and what they need, beside everything that Airflow installs anyway.
 $(BENCH_READY): pyproject.toml constraints/airflow-3.3.txt constraints/bench.txt | $(READY)
 	rm -rf $(BENCH_VENV)

@@ -10,7 +10,6 @@ import argparse
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 from benchmarks.cost import measure_cost
 from benchmarks.formats import measure_formats
 from benchmarks.growth import measure_growth
-from benchmarks.harness import Check, Findings, Options, Table, say
+from benchmarks.harness import Check, Findings, Options, Table, code, say
 from benchmarks.limit import measure_limit, measure_processes
 from benchmarks.loading import measure_loading
 from benchmarks.parsing import measure_parsing
@@ -137,21 +136,6 @@ def facts(seconds: float) -> list[str]:
         f"Python {platform.python_version()}",
         ", ".join(versions),
     ]
-
-
-def code() -> str:
-    """Tell which code is measured: the tree that ``git rev-parse HEAD:airflow_provider_hotmart`` names."""
-    try:
-        tree = _git("rev-parse", "--short=12", "HEAD:airflow_provider_hotmart").strip()
-        changes = _git("status", "--porcelain", "--", "airflow_provider_hotmart", "benchmarks", f":!{RESULTS}")
-    except (OSError, subprocess.CalledProcessError):
-        return "not in a git repository"
-    return f"git tree {tree} of airflow_provider_hotmart{', with uncommitted changes' if changes else ''}"
-
-
-def _git(*arguments: str) -> str:
-    command = ("git", "-C", str(RESULTS.parent.parent), *arguments)
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _processor() -> str:

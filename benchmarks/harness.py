@@ -329,3 +329,18 @@ def wait_for_minute() -> None:
 def say(text: str) -> None:
     """Tell how far the benchmark is."""
     print(text, file=sys.stderr, flush=True)
+
+
+def code() -> str:
+    """Tell which code is measured: the tree that ``git rev-parse HEAD:airflow_provider_hotmart`` names."""
+    try:
+        tree = _git("rev-parse", "--short=12", "HEAD:airflow_provider_hotmart").strip()
+        changes = _git("status", "--porcelain", "--", "airflow_provider_hotmart", "benchmarks", ":!benchmarks/*.md")
+    except (OSError, subprocess.CalledProcessError):
+        return "not in a git repository"
+    return f"git tree {tree} of airflow_provider_hotmart{', with uncommitted changes' if changes else ''}"
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", "-C", str(ROOT), *arguments)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

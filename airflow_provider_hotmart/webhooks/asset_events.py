@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,8 +40,8 @@ class AssetEvents:
         self._seen: dict[str, Seen] = {}
         #: By connection: threads of this process need not each hold a session to wait for the row.
         self._locks: dict[str, threading.Lock] = {}
-        #: Ids of assets by URI, and when they are looked up again, on the monotonic clock.
-        self._asset_ids: dict[str, tuple[int, float]] = {}
+        #: Ids and names of assets by URI, and when they are looked up again, on the monotonic clock.
+        self._assets: dict[str, tuple[int, str, float]] = {}
 
     def store(self, conn_id: str, delivery: Delivery) -> bool:
         """
@@ -52,48 +53,48 @@ class AssetEvents:
         with self._locks.setdefault(conn_id, threading.Lock()):
             seen = self._seen.setdefault(conn_id, Seen())
             uris = (asset_uri(conn_id), asset_uri(conn_id, delivery.event))
-            asset_ids = [self._asset_id(uri) for uri in uris]
+            names = {uri: self._find(uri) for uri in uris}
             with create_session() as session:
-                _lock(session, asset_ids[0])
-                for event_id, moment, extra in _events(session, asset_ids[0], seen):
+                asset_id, _ = names[uris[0]]
+                if not _lock(session, asset_id):
+                    self._assets.clear()
+                    raise LookupError(f"asset {uris[0]} is gone")
+                for event_id, moment, extra in _events(session, asset_id, seen):
                     seen.add(event_id, moment, extra)
                 if any(key in seen for key in keys(delivery.extra)):
                     return False
-                for asset_id in asset_ids:
-                    # In the words of SQLAlchemy 1.4, which Airflow 3.0 and 3.1 have.
-                    asset = session.scalars(select(AssetModel).where(AssetModel.id == asset_id)).first()
-                    if asset is None:
-                        self._asset_ids.clear()
-                        raise LookupError(f"asset {asset_id} is gone")
+                for uri, (_, name) in names.items():
+                    # It reads name and URI of what it is given, and looks the asset up by them.
                     event = asset_manager.register_asset_change(
-                        asset=asset, extra=delivery.extra, source_is_api=True, session=session
+                        asset=AssetModel(name=name, uri=uri), extra=delivery.extra, source_is_api=True, session=session
                     )
                     if event is None:
-                        raise LookupError(f"asset {asset_id} is gone")
-                    _queue_anew(session, asset_id)
+                        self._assets.clear()
+                        raise LookupError(f"asset {uri} is gone")
+                _queue_anew(session, [asset_id for asset_id, _ in names.values()])
             return True
 
-    def _asset_id(self, uri: str) -> int:
+    def _find(self, uri: str) -> tuple[int, str]:
         """Find an asset, or add it; a DAG may name it otherwise at any time, so it is looked up now and then."""
-        found, valid_until = self._asset_ids.get(uri, (0, 0.0))
+        asset_id, name, valid_until = self._assets.get(uri, (0, "", 0.0))
         if time.monotonic() >= valid_until:
-            found = _register(uri)
-            self._asset_ids[uri] = (found, time.monotonic() + LIFETIME)
-        return found
+            asset_id, name = _register(uri)
+            self._assets[uri] = (asset_id, name, time.monotonic() + LIFETIME)
+        return asset_id, name
 
 
-def _register(uri: str) -> int:
+def _register(uri: str) -> tuple[int, str]:
     """
     Find an asset, or add it: one that no DAG uses is not in the database, or in no use.
 
     Whether it is in use is decided by the scheduler, which goes by the DAGs; events are kept all the same.
 
-    :return: its id.
+    :return: its id and name.
     """
     while True:
         with create_session() as session:
-            found = session.scalars(
-                select(AssetModel.id)
+            found = session.execute(
+                select(AssetModel.id, AssetModel.name)
                 .outerjoin(AssetActive, (AssetActive.name == AssetModel.name) & (AssetActive.uri == AssetModel.uri))
                 .where(AssetModel.uri == uri)
                 # The one in use first: an asset may have been renamed.
@@ -101,7 +102,7 @@ def _register(uri: str) -> int:
                 .limit(1)
             ).first()
         if found is not None:
-            return int(found)
+            return int(found.id), str(found.name)
         # Another API server adds it at the same moment, or a DAG that uses it is being read: found the next time.
         try:
             with create_session() as session:
@@ -110,35 +111,38 @@ def _register(uri: str) -> int:
             continue
 
 
-def _lock(session: Any, asset_id: int) -> None:
+def _lock(session: Any, asset_id: int) -> bool:
     """
     Let nobody else add an event until the end of the transaction, of which this is the first statement.
 
     Rows that refer to the asset can still be added (``FOR NO KEY UPDATE`` on PostgreSQL), as the scheduler does.
+
+    :return: whether there still is such an asset.
     """
+    mine = AssetModel.id == asset_id
     if session.get_bind().dialect.name == "sqlite":
         # It locks no row, but whoever writes locks the database.
-        session.execute(update(AssetModel).where(AssetModel.id == asset_id).values(id=AssetModel.id))
-    else:
-        session.execute(select(AssetModel.id).where(AssetModel.id == asset_id).with_for_update(key_share=True))
+        row = update(AssetModel).where(mine).values(id=AssetModel.id)
+        return bool(session.execute(row.execution_options(synchronize_session=False)).rowcount)
+    return session.scalars(select(AssetModel.id).where(mine).with_for_update(key_share=True)).first() is not None
 
 
-def _queue_anew(session: Any, asset_id: int) -> None:
+def _queue_anew(session: Any, asset_ids: Sequence[int]) -> None:
     """
-    Let the next run of each DAG have the event that was just added, too.
+    Let the next run of each DAG have the events that were just added, too.
 
     A run gets the events up to the moment at which its DAG was queued. Where it was queued already, by an event shortly
     before, Airflow (3.0 to 3.3) leaves that moment as it is: the new event would wait for the next one, which may be
     tomorrow's. So the moment is moved on. Since 3.2 the scheduler holds these rows while it makes a run of them, and
     what it has removed by then is queued again; before, an event of just that moment does wait.
     """
-    mine = AssetDagRunQueue.asset_id == asset_id
-    queued = session.scalars(select(AssetDagRunQueue.target_dag_id).where(mine)).all()
+    row = AssetDagRunQueue
+    queued = session.execute(select(row.asset_id, row.target_dag_id).where(row.asset_id.in_(asset_ids))).all()
     now = datetime.now(UTC)
-    for dag_id in sorted(queued):
-        row = update(AssetDagRunQueue).where(mine, AssetDagRunQueue.target_dag_id == dag_id).values(created_at=now)
-        if not session.execute(row.execution_options(synchronize_session=False)).rowcount:
-            session.execute(insert(AssetDagRunQueue).values(asset_id=asset_id, target_dag_id=dag_id, created_at=now))
+    for asset_id, dag_id in sorted(map(tuple, queued)):
+        moved = update(row).where(row.asset_id == asset_id, row.target_dag_id == dag_id).values(created_at=now)
+        if not session.execute(moved.execution_options(synchronize_session=False)).rowcount:
+            session.execute(insert(row).values(asset_id=asset_id, target_dag_id=dag_id, created_at=now))
 
 
 def _events(session: Any, asset_id: int, seen: Seen) -> list[Any]:

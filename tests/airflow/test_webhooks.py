@@ -200,6 +200,33 @@ def test_a_killed_api_server_loses_nothing_and_tells_nothing_twice(
     assert told_of(airflow3, sold) == Counter(sale.transaction for sale in sold)
 
 
+def test_what_comes_while_its_dag_is_queued_starts_one_run_together(
+    hotmart: HotmartEmulator, airflow3: Components
+) -> None:
+    # A task that were killed with the scheduler would hold the DAG's only run for minutes.
+    airflow3.wait_for(lambda: not airflow3.rows("SELECT * FROM asset_dag_run_queue"))
+    airflow3.wait_for(lambda: not airflow3.rows("SELECT * FROM dag_run WHERE state IN ('queued', 'running')"))
+    airflow3.kill("scheduler")
+    sold = sell(hotmart, 3, 0.5)
+    hotmart.webhooks.wait()
+    airflow3.start("scheduler")
+
+    def runs() -> list[int]:
+        """The runs that have these sales."""
+        rows = airflow3.rows(
+            "SELECT dag_run.id, asset_event.extra FROM asset_event "
+            "JOIN dagrun_asset_event ON dagrun_asset_event.event_id = asset_event.id "
+            "JOIN dag_run ON dag_run.id = dagrun_asset_event.dag_run_id "
+            "WHERE dag_run.dag_id = 'on_hotmart_default'"
+        )
+        told = [(run, json.loads(extra) if isinstance(extra, str) else extra) for run, extra in rows]
+        return [run for run, extra in told if extra["transaction"] in {sale.transaction for sale in sold}]
+
+    airflow3.wait_for(runs)
+    assert len(runs()) == len(sold)
+    assert len(set(runs())) == 1
+
+
 def test_the_watcher_reports_only_what_no_webhook_told_of(hotmart: HotmartEmulator, airflow3: Components) -> None:
     [announced] = sell(hotmart, 1)
     hotmart.webhooks.wait()
