@@ -80,14 +80,15 @@ class DateRange:
     A pair of dates that Hotmart filters by, without being known to work as a window that can be cut into smaller ones.
 
     :param start: name of the argument for the first moment, and Hotmart's name of the parameter.
-    :param end: the same for the first moment that no longer counts; ``""``: not sent, because it may mean something
-        else.
+    :param end: the same for the first moment that no longer counts; ``""``: Hotmart has none.
+    :param is_end_unsure: whether Hotmart's end may mean something else; it is sent where the start alone is refused.
     :param column: of a row, to which both ends are applied here as well; empty: Hotmart is trusted.
     :param ahead: whether it looks forward, from now on, where only one end is given.
     """
 
     start: tuple[str, str]
     end: tuple[str, str]
+    is_end_unsure: bool = False
     column: str = ""
     ahead: bool = False
 

@@ -175,7 +175,7 @@ class _Asked:
         """Filter by a pair of dates: send exactly those that Hotmart filters by, and no other."""
         start, end = span.bounds()
         self.params[pair.start[1]] = start
-        if pair.end[1]:
+        if pair.end[1] and not pair.is_end_unsure:
             self.params[pair.end[1]] = end
         if pair.column:
             self.between[pair.column] = (span.start * 1000, span.end * 1000)

@@ -62,7 +62,7 @@ def read_refused(pagination: Pagination, query: Query, request: Request, error: 
     :raises HotmartInvalidRequestError: when Hotmart takes one date neither alone nor with an end.
     """
     endpoint = query.endpoint
-    open_ends = [(pair, span) for pair, span in query.ranges if not pair.end[1]]
+    open_ends = [(pair, span) for pair, span in query.ranges if pair.is_end_unsure]
     if not open_ends:
         # Its parent may have vanished since it was found, and some of what has no rows is refused.
         _log.log(
@@ -74,7 +74,7 @@ def read_refused(pagination: Pagination, query: Query, request: Request, error: 
         )
         return
     # It does not take one date alone. The other one may mean something else, which then shows.
-    params = {**request.params, **{f"end_{pair.start[1]}": span.bounds()[1] for pair, span in open_ends}}
+    params = {**request.params, **{pair.end[1]: span.bounds()[1] for pair, span in open_ends}}
     ended = False
     for answer in pagination.answers([replace(request, params=params, may_be_refused=False)]):
         ended = ended or not all("end_accession_date" in fields(row) for row in answer.rows)

@@ -57,7 +57,7 @@ def requests_of(query: Query, target: Mapping[str, str], status: str | None, sel
     stamps = [one for one in endpoint.stamps if one.sent_as in target]
     stamp = {one.name: int(target[one.sent_as]) if one.kind == "id" else target[one.sent_as] for one in stamps}
     in_path = {one.sent_as: quote(params.pop(one.sent_as), safe="") for one in stamps if one.in_path}
-    may_be_refused = endpoint.none_is_refused or any(not pair.end[1] for pair, _ in query.ranges)
+    may_be_refused = endpoint.none_is_refused or any(pair.is_end_unsure for pair, _ in query.ranges)
     request = Request(
         (query.path or endpoint.path).format(**in_path),
         params,

@@ -81,8 +81,9 @@ class HotmartListSubscriptionSummariesOperator(HotmartListOperator):
     """
     List how far the account's subscriptions have come: recurrences, unpaid ones, lifetime.
 
-    A record is one subscription. Hotmart's data may be 24 hours old here. Without dates these are the last 30 days of
-    accession, or with ``subscriber_code`` any.
+    A record is one subscription. Hotmart's data may be 24 hours old here. Dates are two pairs; those that are given are
+    sent, and no others. None given means the last 30 days of accession, or any date with ``subscriber_code``. Hotmart
+    documents defaults for each pair, and whether they apply beside a pair that is sent is unknown.
 
     Without a ``destination`` the records are the task's XCom; with one they are written to that file, and the XCom is
     its manifest.
@@ -96,6 +97,9 @@ class HotmartListSubscriptionSummariesOperator(HotmartListOperator):
     :param accession_start_date: the first moment of the accession: ISO 8601 text, ``datetime`` or ``date``; one without
         a zone is meant in ``timezone`` (templated). None: 30 days before the end.
     :param accession_end_date: the first moment of the accession that no longer counts (templated). None: now.
+    :param next_charge_start_date: the first moment of the next charge (templated). None: now.
+    :param next_charge_end_date: the first moment of the next charge that no longer counts (templated). None: 30 days
+        after its start. Hotmart takes the start alone here, so that the end is applied to the rows that come.
     :param select: dot paths of the fields to fetch, a list or comma-separated (templated).
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
@@ -110,6 +114,8 @@ class HotmartListSubscriptionSummariesOperator(HotmartListOperator):
         subscriber_code: str | None = None,
         accession_start_date: Any = None,
         accession_end_date: Any = None,
+        next_charge_start_date: Any = None,
+        next_charge_end_date: Any = None,
         select: str | Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:

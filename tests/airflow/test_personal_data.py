@@ -1,15 +1,22 @@
-"""What the sensor and the loader leave behind of people: nothing personal where it was to be hidden."""
+"""What tasks leave behind of people: nothing personal where it was to be hidden, nor in logs and lineage."""
 
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 from tests.airflow.support import ThrowawayAirflow, connection, small_hotmart
+from tests.airflow.test_secrets import forms as encodings
+from tests.airflow.test_secrets import without_supervisor
+from tests.integration.test_endpoints_operators import OPERATORS, asked
 from tests.integration.test_personal_data import forms, secrets_of, text_of, words_in
 
 pytestmark = pytest.mark.airflow
@@ -89,3 +96,56 @@ def test_nothing_personal_shows_in_what_the_sensor_found_nor_in_a_table_of_it(
     assert showing == ({"new.jsonl", "new.csv", "new.parquet", "table"} if mode == "keep" else set())
     # Airflow's own supervisor logs at this level what it is told to mask.
     assert KEY not in "".join(text for name, text in places.items() if name != "logs")
+
+
+SOMEBODY = "Zoraide.Inconfundivel@example.com"
+LINEAGE = """
+from datetime import UTC, datetime
+from importlib import import_module
+
+from airflow.providers.common.compat.sdk import DAG
+
+with DAG("lineage", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args={{"retries": 0}}):
+    for (module, name), arguments in {tasks!r}:
+        getattr(import_module(module), name)(**arguments)
+"""
+
+
+@pytest.mark.slow
+def test_whom_a_task_asks_for_is_in_no_log_and_not_told_to_open_lineage(
+    airflow: ThrowawayAirflow, tmp_path: Path
+) -> None:
+    with small_hotmart(products=20, sales=200) as hotmart:
+        sale = hotmart.add_sale(buyer={"name": SOMEBODY, "email": SOMEBODY}, affiliate=True)
+        [affiliate] = [one["user"]["name"] for one in sale.participants if one["role"] == "AFFILIATE"]
+        tasks = [
+            (task, task.endpoint, {"task_id": name, **asked(task.endpoint, hotmart)})
+            for name, task in OPERATORS.items()
+        ]
+        sensor = {"task_id": "sensor", "poke_interval": 1, "timeout": 60}
+        tasks.append((HotmartNewSalesParticipantsSensor, SALES_PARTICIPANTS, sensor))
+        for _, endpoint, arguments in tasks:
+            arguments["destination"] = f"{tmp_path}/{arguments['task_id']}.jsonl"
+            # The sensor has to find the sale.
+            values = {"affiliate_name": affiliate if arguments is sensor else SOMEBODY}
+            arguments |= {one.name: values.get(one.name, SOMEBODY) for one in endpoint.filters if one.personal}
+        told = tmp_path / "open-lineage.json"
+        run = airflow.run(
+            LINEAGE.format(tasks=[((task.__module__, task.__name__), arguments) for task, _, arguments in tasks]),
+            "lineage",
+            connections={"hotmart_default": connection(hotmart)},
+            AIRFLOW__LOGGING__LOGGING_LEVEL="DEBUG",
+            AIRFLOW__OPENLINEAGE__TRANSPORT=json.dumps({"type": "file", "log_file_path": str(told), "append": True}),
+        )
+        sent = [(call.path, name) for call in hotmart.calls for name in call.params if SOMEBODY in call.params[name]]
+    assert set(run.states().values()) == {"success"}, run.logs
+    for _, endpoint, _ in tasks:
+        personal = {one.sent_as for one in endpoint.filters if one.personal}
+        assert personal <= {name for path, name in sent if fnmatch(path, re.sub(r"{\w+}", "*", endpoint.path))}
+    events = told.read_text(encoding="utf-8")
+    seen = {(event["job"]["name"], event["eventType"]) for event in map(json.loads, events.splitlines())}
+    names = [f"lineage.{arguments['task_id']}" for *_, arguments in tasks]
+    assert {(name, event) for name in names for event in ("START", "COMPLETE")} <= seen
+    for form in {*encodings(SOMEBODY), *encodings(affiliate)}:
+        assert form not in events
+        assert form not in without_supervisor(run.logs)

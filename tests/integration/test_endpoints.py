@@ -348,24 +348,43 @@ class TestFilters:
     @pytest.mark.parametrize("quirk", CHOICES["end_accession_date"])
     @pytest.mark.parametrize("unit", CHOICES["date_unit"])
     @pytest.mark.parametrize(
-        ("pair", "sent"),
-        [("accession", "accession_date"), ("cancellation", "cancelation_date"), ("next_charge", "date_next_charge")],
+        ("name", "pair", "sent"),
+        [
+            ("subscriptions", "accession", ["accession_date"]),
+            ("subscriptions", "cancellation", ["cancelation_date", "end_cancelation_date"]),
+            ("subscriptions", "next_charge", ["date_next_charge", "end_date_next_charge"]),
+            ("subscription_summaries", "accession", ["accession_date"]),
+            ("subscription_summaries", "next_charge", ["date_next_charge"]),
+        ],
     )
     def test_each_pair_of_dates_of_subscriptions_is_sent_alone(
-        self, usual: HotmartEmulator, pair: str, sent: str, quirk: Any, unit: Any
+        self, usual: HotmartEmulator, name: str, pair: str, sent: list[str], quirk: Any, unit: Any
     ) -> None:
         usual.quirks = Quirks(end_accession_date=quirk, date_unit=unit)
+        path = ENDPOINTS[name].path.partition("/v1/")[2]
         start, end = NOW - timedelta(days=25), NOW + timedelta(days=2)
         filters = {f"{pair}_start_date": start, f"{pair}_end_date": end}
         before = len(usual.calls)
         with client_of(usual) as client:
-            query = build_query(ENDPOINTS["subscriptions"], now=client.clock.time(), **filters)
+            query = build_query(ENDPOINTS[name], now=client.clock.time(), **filters)
             rows = list(Listing(client, query).objects())
-        truth = usual.truth_rows("subscriptions", **{sent: start, f"end_{sent}": end})
-        assert 0 < len(truth) < len(usual.truth_rows("subscriptions"))
+        truth = usual.truth_rows(path, **{sent[0]: start, f"end_{sent[0]}": end})
+        assert 0 < len(truth) < len(usual.truth_rows(path))
         assert_same(rows, truth)
-        names = {name for call in usual.calls[before:] for name in call.params if "date" in name}
-        assert names == ({sent} if pair == "accession" else {sent, f"end_{sent}"})
+        assert {one for call in usual.calls[before:] for one in call.params if "date" in one} == set(sent)
+
+    @pytest.mark.parametrize("bound", CHOICES["single_bound"])
+    def test_summaries_have_no_end_of_the_next_charge_that_could_be_missing(
+        self, usual: HotmartEmulator, bound: Any
+    ) -> None:
+        usual.quirks = Quirks(single_bound=bound)
+        with client_of(usual) as client:
+            query = build_query(ENDPOINTS["subscription_summaries"], now=NOW.timestamp(), next_charge_start_date=NOW)
+            rows = list(Listing(client, query).objects())
+        month = {"date_next_charge": NOW, "end_date_next_charge": NOW + timedelta(days=30)}
+        truth = usual.truth_rows("subscriptions/summary", **month)
+        assert truth
+        assert_same(rows, truth)
 
     def test_where_one_date_alone_is_refused_and_the_other_is_another_one_that_is_an_error(
         self, usual: HotmartEmulator

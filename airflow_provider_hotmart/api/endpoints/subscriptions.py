@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_provider_hotmart.api.endpoint import DateRange, Endpoint, Filter, Found, columns
 from airflow_provider_hotmart.api.endpoints.sales import OFFER_CODE, PRODUCT_ID, TRANSACTION
 from airflow_provider_hotmart.api.enums import (
@@ -13,9 +15,14 @@ from airflow_provider_hotmart.api.enums import (
 )
 
 _ACCESSION = DateRange(
-    # Whether Hotmart's end_accession_date ends the range or is the day of cancelling is unknown.
-    ("accession_start_date", "accession_date"), ("accession_end_date", ""), "accession_date"
-)  # fmt: skip
+    ("accession_start_date", "accession_date"),
+    ("accession_end_date", "end_accession_date"),
+    is_end_unsure=True,  # it ends the range, or is the day of cancelling
+    column="accession_date",
+)
+_NEXT_CHARGE = DateRange(
+    ("next_charge_start_date", "date_next_charge"), ("next_charge_end_date", "end_date_next_charge"), ahead=True
+)
 _SUBSCRIBER_CODE = Filter("subscriber_code", any_date=True)
 
 SUBSCRIPTIONS = Endpoint(
@@ -46,15 +53,13 @@ SUBSCRIPTIONS = Endpoint(
     ranges=(
         _ACCESSION,
         DateRange(("cancellation_start_date", "cancelation_date"), ("cancellation_end_date", "end_cancelation_date")),
-        DateRange(
-            ("next_charge_start_date", "date_next_charge"), ("next_charge_end_date", "end_date_next_charge"), ahead=True
-        ),
+        _NEXT_CHARGE,
     ),
 )
 
 SUBSCRIPTION_SUMMARIES = Endpoint(
-    # Source: https://developers.hotmart.com/docs/en/v1/subscription/get-subscription-summary/. date_next_charge is in
-    # all recorded answers and not documented.
+    # Source: https://developers.hotmart.com/docs/en/v1/subscription/get-subscription-summary/. date_next_charge is a
+    # parameter without an end; in rows it is not documented, and in all recorded answers.
     name="subscription_summaries",
     path="/payments/api/v1/subscriptions/summary",
     noun="subscriptions",
@@ -70,7 +75,7 @@ SUBSCRIPTION_SUMMARIES = Endpoint(
         )
     ),
     filters=(PRODUCT_ID, _SUBSCRIBER_CODE),
-    ranges=(_ACCESSION,),
+    ranges=(_ACCESSION, replace(_NEXT_CHARGE, end=("next_charge_end_date", ""), column="date_next_charge")),
 )
 
 SUBSCRIPTION_TRANSACTIONS = Endpoint(

@@ -174,14 +174,14 @@ def window(params: Params, quirks: Quirks, now: float) -> Bounds:
     return _in_seconds(start, end, quirks)
 
 
-def dates(params: Params, quirks: Quirks, start: str, end: str) -> Bounds | None:
+def dates(params: Params, quirks: Quirks, start: str, end: str | None) -> Bounds | None:
     """
     The window that a pair of dates asks for; None: neither was sent.
 
     :param params: of the call
     :param quirks: how bounds are understood
     :param start: name of the first date
-    :param end: name of the last one
+    :param end: name of the last one; None: the first has none beside it
     """
     if start not in params and end not in params:
         return None
@@ -201,9 +201,12 @@ def inside(second: int | None, bounds: Bounds | None) -> bool:
     return second is not None and (low is None or second >= low) and (high is None or second < high)
 
 
-def _pair(params: Params, quirks: Quirks, start_name: str, end_name: str) -> Bounds:
+def _pair(params: Params, quirks: Quirks, start_name: str, end_name: str | None) -> Bounds:
     """Two dates in epoch milliseconds."""
-    start, end = number(params, start_name), number(params, end_name)
+    start = number(params, start_name)
+    if end_name is None:
+        return start, None
+    end = number(params, end_name)
     if (start is None) != (end is None) and quirks.single_bound != "open":
         if quirks.single_bound == "error":
             raise RequestError("invalid_parameter", f"{start_name} and {end_name} must be sent together")

@@ -139,6 +139,14 @@ def test_subscriptions_have_three_kinds_of_dates(client: Client, hotmart: Hotmar
     assert 0 < len(truth) < len(hotmart.truth_rows("subscriptions"))
 
 
+def test_summaries_of_subscriptions_have_a_start_of_the_next_charge(client: Client, hotmart: HotmartEmulator) -> None:
+    truth = hotmart.truth_rows("subscriptions/summary", date_next_charge=NOW)
+    assert as_set(client.items(PAYMENTS + "subscriptions/summary", date_next_charge=ms(NOW) - 1)) == as_set(truth)
+    assert 0 < len(truth) < len(hotmart.truth_rows("subscriptions/summary"))
+    refused = client.error(PAYMENTS + "subscriptions/summary", date_next_charge=0, end_date_next_charge=ms(NOW))
+    assert refused == (400, "invalid_parameter")
+
+
 def test_the_charges_of_subscriptions_are_shown(client: Client, hotmart: HotmartEmulator) -> None:
     path = PAYMENTS + "subscriptions/transactions"
     window = {"transaction_date": 0, "end_transaction_date": ms(NOW), "max_results": 60}

@@ -74,7 +74,7 @@ def summary(request: Request) -> Listing:
     :param request: the call
     """
     now = _as_of(request)
-    found = list(_of_dates(request, now))
+    found = _of_dates(request, now, next_charge_end=None)
     return Listing(found, lambda one: make.summary_row(one[0], one[1], now))
 
 
@@ -190,9 +190,13 @@ class _Dates:
         )
 
 
-def _of_dates(request: Request, now: float) -> list[Found]:
-    """The subscriptions whose dates, product and code fit, by accession."""
-    params, dates = request.params, _dates(request, now)
+def _of_dates(request: Request, now: float, next_charge_end: str | None = "end_date_next_charge") -> list[Found]:
+    """
+    The subscriptions whose dates, product and code fit, by accession.
+
+    :param next_charge_end: name of that date; None: the endpoint has none
+    """
+    params, dates = request.params, _dates(request, now, next_charge_end)
     products = read.numbers(params, "product_id", request.quirks.several_values)
     code = read.one(params, "subscriber_code")
     found: list[Found] = []
@@ -204,12 +208,12 @@ def _of_dates(request: Request, now: float) -> list[Found]:
     return sorted(found, key=lambda one: (one[1].accession_at, one[0].number))
 
 
-def _dates(request: Request, now: float) -> _Dates:
+def _dates(request: Request, now: float, next_charge_end: str | None) -> _Dates:
     params, quirks = request.params, request.quirks
     found = _Dates(
         read.dates(params, quirks, "accession_date", "end_accession_date"),
         read.dates(params, quirks, "cancelation_date", "end_cancelation_date"),
-        read.dates(params, quirks, "date_next_charge", "end_date_next_charge"),
+        read.dates(params, quirks, "date_next_charge", next_charge_end),
     )
     if quirks.end_accession_date == "cancelling" and found.accession and "end_accession_date" in params:
         start, end = found.accession
