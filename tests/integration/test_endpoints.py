@@ -514,6 +514,18 @@ class TestUnknown:
         product = next(one for one in usual.products if not one["is_subscription"])
         assert Case(usual, ENDPOINTS["product_plans"]).listing(product_ucode=product["ucode"])[0] == []
 
+    @pytest.mark.parametrize("shape", CHOICES["empty_shape"])
+    def test_a_product_without_offers_has_none_and_those_of_others_are_listed(
+        self, usual: HotmartEmulator, shape: Any
+    ) -> None:
+        usual.quirks = Quirks(empty_shape=shape)
+        case = Case(usual, ENDPOINTS["product_offers"])
+        without = next(one["ucode"] for one in usual.products if one["status"] == "DELETED")
+        assert case.listing(product_ucode=without)[0] == []
+        rows = case.listing()[0]
+        assert_same(rows, case.truth())
+        assert {row["product_ucode"] for row in rows} == {one["ucode"] for one in usual.products} - {without}
+
     @pytest.mark.parametrize(
         ("name", "filters"),
         [
