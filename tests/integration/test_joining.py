@@ -150,6 +150,8 @@ class TestEverything:
         assert calls["users"] == calls["commissions"] == len(wanted)
         assert calls["price/details"] < 10
         assert "no filter payment_type for commissions: asking once per sale" in caplog.text
+        assert f"Asked for commissions of single sales with {calls['commissions']} calls" in caplog.text
+        assert "Asked for price_details of single sales" not in caplog.text
 
     def test_a_personal_filter_does_not_reach_the_log(
         self, usual: HotmartEmulator, caplog: pytest.LogCaptureFixture
