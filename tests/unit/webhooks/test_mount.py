@@ -74,3 +74,14 @@ def test_where_the_configuration_is_wrong_hotmart_is_asked_to_come_again_and_the
     said = [line for line in (done.stdout + done.stderr).splitlines() if "No webhook is received" in line]
     assert len(said) == 1
     assert "webhook_archive" in said[0]
+
+
+@pytest.mark.skipif(not HAS_SUPERVISOR, reason="Airflow 2 has datasets, and no webhooks")
+def test_a_dag_that_names_an_asset_of_webhooks_imports_nothing_of_the_receiver(tmp_path: Path) -> None:
+    code = """
+    import sys
+    from airflow.sdk import DAG, Asset
+    DAG("on_refund", schedule=Asset("hotmart://webhooks/hotmart_default/PURCHASE_REFUNDED"))
+    print([name for name in sys.modules if name.startswith("airflow_provider_hotmart")])
+    """
+    assert python(tmp_path, code).stdout.splitlines()[-1] == "[]"
