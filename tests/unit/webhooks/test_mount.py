@@ -82,6 +82,6 @@ def test_a_dag_that_names_an_asset_of_webhooks_imports_nothing_of_the_receiver(t
     import sys
     from airflow.sdk import DAG, Asset
     DAG("on_refund", schedule=Asset("hotmart://webhooks/hotmart_default/PURCHASE_REFUNDED"))
-    print([name for name in sys.modules if name.startswith("airflow_provider_hotmart")])
+    print([name for name in sys.modules if name.startswith("airflow_provider_hotmart.")])
     """
-    assert python(tmp_path, code).stdout.splitlines()[-1] == "[]"
+    assert python(tmp_path, code).stdout.splitlines()[-1] == "['airflow_provider_hotmart.get_provider_info']"
