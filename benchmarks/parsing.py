@@ -7,9 +7,12 @@ from functools import partial
 from benchmarks.harness import Check, Findings, Options, Run, Table, alternately, installed, measure, median
 
 OPERATORS = "this provider's operators"
+MODULES = [
+    f"airflow_provider_hotmart.operators.{name}" for name in ("club", "events", "products", "sales", "subscriptions")
+]
 SIDES = {
-    OPERATORS: ["airflow_provider_hotmart.operators.products", "airflow_provider_hotmart.operators.sales"],
-    "… and its sensor": ["airflow_provider_hotmart.operators.sales", "airflow_provider_hotmart.sensors.sales"],
+    OPERATORS: MODULES,
+    "… and its sensor": [*MODULES, "airflow_provider_hotmart.sensors.sales"],
     "HTTP provider's operator": ["airflow.providers.http.operators.http"],
     "Airbyte provider's operator": ["airflow.providers.airbyte.operators.airbyte"],
 }

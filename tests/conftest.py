@@ -1,4 +1,4 @@
-"""What every test relies on: an Airflow home of its own, and Airflow's deprecations as errors."""
+"""What every test relies on: an Airflow home of its own, Airflow's deprecations as errors, how examples are drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 
 import pytest
 
@@ -17,6 +18,15 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 # Airflow 2 warns at its first import unless this is set; later versions do not know it.
 os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
+
+with suppress(ImportError):  # some environments have none, and no test that needs it
+    from hypothesis import settings
+
+    # Properties are tried on the same examples in every run, however slow the machine; with
+    # --hypothesis-profile=many on more, and on others in every run.
+    settings.register_profile("usual", derandomize=True, deadline=None, database=None)
+    settings.register_profile("many", max_examples=200, deadline=None, print_blob=True)
+    settings.load_profile("usual")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -102,6 +102,8 @@ class SalesListing(Listing):
         #: Sales by the currency of their fee.
         self._sales: Counter[str | None] = Counter()
         self._missing = dict.fromkeys(include, 0)
+        #: Calls for one sale alone, by their path.
+        self._single: Counter[str] = Counter()
         self._summary: list[dict[str, Any]] = []
 
     @property
@@ -157,6 +159,9 @@ class SalesListing(Listing):
                 yield from self._completed(*waiting.popleft())
         while waiting:
             yield from self._completed(*waiting.popleft())
+        for name, endpoint in self.parts.items():
+            if count := self._single[endpoint.path]:
+                _log.info("Asked for %s of single sales with %d calls", name, count)
 
     def _completed(self, request: Request, rows: list[Raw], parts: Iterator[Answer]) -> Iterator[Answer]:
         """
@@ -176,6 +181,7 @@ class SalesListing(Listing):
                 for code in codes
                 if code not in found[endpoint.name]
             ]
+            self._single.update(one.path for one in missing)
             _collect(self._parts.answers(missing), found)
         for start in range(0, len(rows), CHUNK_RECORDS):
             yield Answer(request, [self._record(row, found) for row in rows[start : start + CHUNK_RECORDS]])

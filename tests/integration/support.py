@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
@@ -70,6 +71,20 @@ def account(sales: int, days: float = 365, **more: Any) -> HotmartEmulator:
     """An emulated account whose clock stands still at ``NOW``."""
     return HotmartEmulator(
         sales=sales, days=days, **{"rate_limit": NO_LIMIT, "clock": Clock(frozen=NOW), "products": 20, **more}
+    )
+
+
+def drawing(count: int) -> settings:
+    """
+    Draw so many examples, each of which is a listing; as many as a profile says that draws at random.
+
+    A failing one is not made smaller, which would take minutes.
+    """
+    profile = settings.default
+    return settings(
+        max_examples=count if profile.derandomize else profile.max_examples,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+        suppress_health_check=list(HealthCheck),
     )
 
 

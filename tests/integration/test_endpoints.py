@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_hotmart.api.endpoint import Endpoint
@@ -20,7 +20,7 @@ from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequ
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Quirks
-from tests.integration.support import NOW, account, client_of
+from tests.integration.support import NOW, account, client_of, drawing
 
 CHOICES = Quirks.choices()
 EVERY_SWITCH = [
@@ -30,8 +30,6 @@ EVERY_SWITCH = [
     # What cannot be known without asking for more than is filtered by, and is said so in the documentation.
     if (name, value) != ("subscription_dates", "combined")
 ]
-#: Without making failing examples smaller, which takes minutes where each one is a listing.
-DRAW = (Phase.explicit, Phase.reuse, Phase.generate)
 START, END = NOW - timedelta(days=60), NOW - timedelta(days=5)
 TICKETS = "events/:event_id/participants"
 Rows = list[dict[str, Any]]
@@ -216,7 +214,7 @@ def test_either_way_of_every_unknown_gives_the_truth(
 
 
 @pytest.mark.parametrize("name", sorted(ENDPOINTS))
-@settings(max_examples=4, phases=DRAW, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@drawing(4)
 @given(
     drawn=st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}),
     too_wide=st.sampled_from([None, timedelta(days=20), timedelta(hours=30)]),
@@ -513,6 +511,18 @@ class TestUnknown:
         usual.quirks = Quirks(no_plans=no_plans)
         product = next(one for one in usual.products if not one["is_subscription"])
         assert Case(usual, ENDPOINTS["product_plans"]).listing(product_ucode=product["ucode"])[0] == []
+
+    @pytest.mark.parametrize("shape", CHOICES["empty_shape"])
+    def test_a_product_without_offers_has_none_and_those_of_others_are_listed(
+        self, usual: HotmartEmulator, shape: Any
+    ) -> None:
+        usual.quirks = Quirks(empty_shape=shape)
+        case = Case(usual, ENDPOINTS["product_offers"])
+        without = next(one["ucode"] for one in usual.products if one["status"] == "DELETED")
+        assert case.listing(product_ucode=without)[0] == []
+        rows = case.listing()[0]
+        assert_same(rows, case.truth())
+        assert {row["product_ucode"] for row in rows} == {one["ucode"] for one in usual.products} - {without}
 
     @pytest.mark.parametrize(
         ("name", "filters"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hotmart.api.endpoint import Endpoint, columns
+from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
@@ -105,33 +105,3 @@ def test_a_personal_filter_shows_nowhere(
         with pytest.raises(Exception) as caught:  # noqa: PT011 - its text is what counts
             wrong.execute({})
         assert "oraide" not in str(caught.value) + caplog.text, one.name
-
-
-class TestOneMore:
-    """An endpoint is added as CONTRIBUTING says: one row and one class, and nothing else is touched."""
-
-    PROFILE = Endpoint(
-        name="profile",
-        path="/user/api/v1/me",
-        noun="profiles",
-        identity=("email",),
-        columns=tuple(columns("name! email!")),
-        rows_key=None,
-        page_size=None,
-        takes_select=False,
-    )
-
-    def test_it_needs_a_row_and_a_class(self, connected: HotmartEmulator, tmp_path: Path) -> None:
-        class HotmartGetProfileOperator(HotmartListOperator):
-            endpoint = self.PROFILE
-            template_fields = (*self.PROFILE.arguments, *HotmartListOperator.template_fields)
-
-            def __init__(self, *, select: Any = None, **kwargs: Any) -> None:
-                super().__init__(filters=locals(), **kwargs)
-
-        truth = connected.truth_rows("user/me")
-        assert HotmartGetProfileOperator(task_id="me").execute({}) == truth
-        manifest = HotmartGetProfileOperator(task_id="me", destination=f"{tmp_path}/me.jsonl").execute({})
-        assert manifest["records"] == 1
-        [record] = HotmartGetProfileOperator(task_id="me", select="email").execute({})
-        assert record == {"email": truth[0]["email"]}

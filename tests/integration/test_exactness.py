@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus, SaleStatus
@@ -26,6 +26,7 @@ from tests.integration.support import (
     account,
     assert_exact,
     client_of,
+    drawing,
     identities,
     identity,
     lines_of,
@@ -38,8 +39,6 @@ CHOICES = Quirks.choices()
 EVERY_SWITCH = [
     pytest.param({name: value}, id=f"{name}={value}") for name, values in CHOICES.items() for value in values
 ]
-#: Without making failing examples smaller, which takes minutes where each one is a listing.
-DRAW = (Phase.explicit, Phase.reuse, Phase.generate)
 #: Answers as wide as this are refused: a year must be cut, and cut again.
 TOO_WIDE = {"too_wide": timedelta(days=60)}
 
@@ -103,7 +102,7 @@ class TestParticipants:
             write(client, tmp_path / "all.jsonl", transaction_status="ALL", **YEAR)
         assert_exact(tmp_path / "all.jsonl", usual.truth(None, *YEAR.values()))
 
-    @settings(max_examples=25, phases=DRAW, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @drawing(25)
     @given(
         drawn=st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}),
         too_wide=st.sampled_from([None, timedelta(days=20), timedelta(hours=30)]),
@@ -349,7 +348,7 @@ class TestProducts:
         with client_of(usual) as client:
             assert list(products(client)) == usual.products
 
-    @settings(max_examples=15, phases=DRAW, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @drawing(15)
     @given(
         drawn=st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}),
         statuses=st.lists(st.sampled_from(list(ProductStatus)), max_size=3),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_hotmart.api.endpoints import SALES
@@ -20,7 +20,7 @@ from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.joining import PARTS, SalesListing, parse_include, parse_reconcile
 from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Quirks
-from tests.integration.support import NOW, WIDTHS, YEAR, account, client_of
+from tests.integration.support import NOW, WIDTHS, YEAR, account, client_of, drawing
 from tests.integration.test_exactness import connect
 
 EVERYTHING = tuple(PARTS)
@@ -30,7 +30,6 @@ EVERY_SWITCH = [
     for name, values in CHOICES.items()
     for value in values[1:]  # the first is the usual one
 ]
-DRAW = (Phase.explicit, Phase.reuse, Phase.generate)
 #: No window wider than this is answered; and two weeks around the busiest day.
 HOURS = timedelta(hours=30)
 WEEKS = {"sales_start_date": NOW - timedelta(days=190), "sales_end_date": NOW - timedelta(days=176)}
@@ -121,7 +120,7 @@ class TestEverything:
         assert_same(records(lines), truth(usual, dates=WEEKS))
         assert found.facts == {"missing": dict.fromkeys(EVERYTHING, 0)}
 
-    @settings(max_examples=12, phases=DRAW, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @drawing(12)
     @given(
         drawn=st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}),
         too_wide=st.sampled_from([None, timedelta(days=20), HOURS]),
@@ -150,6 +149,8 @@ class TestEverything:
         assert calls["users"] == calls["commissions"] == len(wanted)
         assert calls["price/details"] < 10
         assert "no filter payment_type for commissions: asking once per sale" in caplog.text
+        assert f"Asked for commissions of single sales with {calls['commissions']} calls" in caplog.text
+        assert "Asked for price_details of single sales" not in caplog.text
 
     def test_a_personal_filter_does_not_reach_the_log(
         self, usual: HotmartEmulator, caplog: pytest.LogCaptureFixture

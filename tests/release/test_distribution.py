@@ -194,10 +194,11 @@ def test_a_version_without_addresses_would_be_held_back() -> None:
     assert gaps("## [1.0.0] - 2026-01-02", metadata) == ["pyproject.toml has no [project.urls]"]
 
 
-def test_the_registry_file_names_all_that_the_provider_has() -> None:
+def test_the_registry_file_and_the_reference_name_all_that_the_provider_has() -> None:
     from airflow_provider_hotmart.get_provider_info import get_provider_info
 
     registry = yaml.safe_load((ROOT / ".airflow-registry.yaml").read_text(encoding="utf-8"))
+    reference = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs/reference").glob("*.md"))
     info = get_provider_info()
     assert registry["package-name"] == info["package-name"]
     assert registry["display-name"] == info["name"]
@@ -211,6 +212,7 @@ def test_the_registry_file_names_all_that_the_provider_has() -> None:
                 r"^class (Hotmart\w+)", (ROOT / (module.replace(".", "/") + ".py")).read_text("utf-8"), re.MULTILINE
             )
         }
+        assert all(f"autoclass:: {name}\n" in reference for name in named)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,13 +135,13 @@ def lines_of(endpoint: Endpoint) -> dict[str, int]:
     }
 
 
-def code_lines(path: Path, wanted) -> int:  # type: ignore[no-untyped-def]
-    """Count the lines of one definition that are neither blank, nor comment, nor docstring."""
+def code_lines(path: Path, wanted: Callable[[ast.AST], bool] = lambda node: isinstance(node, ast.Module)) -> int:
+    """Count the lines of one definition, or of a whole file, that are neither blank, nor comment, nor docstring."""
     text = path.read_text(encoding="utf-8")
-    [node] = [node for node in ast.walk(ast.parse(text)) if wanted(node)]
-    lines = set(range(node.lineno, node.end_lineno + 1))
-    for part in ast.walk(node):
-        if isinstance(part, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(part) is not None:
-            lines -= set(range(part.body[0].lineno, part.body[0].end_lineno + 1))
     source = text.splitlines()
+    [node] = [node for node in ast.walk(ast.parse(text)) if wanted(node)]
+    lines = set(range(getattr(node, "lineno", 1), getattr(node, "end_lineno", len(source)) + 1))
+    for part in ast.walk(node):
+        if isinstance(part, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(part) is not None:
+            lines -= set(range(part.body[0].lineno, (part.body[0].end_lineno or 0) + 1))
     return sum(bool(source[line - 1].strip()) and not source[line - 1].strip().startswith("#") for line in lines)

@@ -121,7 +121,7 @@ class Catalog:
 
     def offers(self, product: dict[str, Any]) -> tuple[Offer, ...]:
         """
-        The offers of a product, the main one first.
+        The offers that a product is or was sold by, the main one first.
 
         :param product: as the API shows it
         """

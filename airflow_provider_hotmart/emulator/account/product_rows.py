@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_hotmart.api.enums import OfferPaymentMode
+from airflow_provider_hotmart.api.enums import OfferPaymentMode, ProductStatus
 from airflow_provider_hotmart.emulator.account.catalog import Catalog
 from airflow_provider_hotmart.emulator.account.money import value
 from airflow_provider_hotmart.emulator.account.rows import ms
@@ -19,11 +19,13 @@ _TIME_ZONE = {
 
 def offers(catalog: Catalog, product: dict[str, Any]) -> list[dict[str, Any]]:
     """
-    The offers of a product.
+    The offers of a product; a deleted one has none any more, whatever was sold of it before.
 
     :param catalog: what is sold
     :param product: as the API shows it
     """
+    if product["status"] == ProductStatus.DELETED:
+        return []
     return [
         {
             "code": offer.code,

@@ -191,7 +191,7 @@ def test_the_offers_plans_and_coupons_of_a_product_are_shown(client: Client, hot
         for kind in ("offers", "plans") if one["is_subscription"] else ("offers",):
             found = client.items(path + kind, max_results=1)
             assert found == hotmart.truth_rows(f"products/:ucode/{kind}", ucode=one["ucode"])
-            assert found
+            assert bool(found) is (one["status"] != "DELETED")
         path = f"/products/api/v1/coupon/product/{one['id']}"
         truth = hotmart.truth_rows("coupon/product/:product_id", product_id=one["id"])
         assert client.items(path, max_results=1) == truth
