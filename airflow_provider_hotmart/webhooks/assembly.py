@@ -45,8 +45,9 @@ def assemble(events: Events) -> Receiver:
 
     :param events: where deliveries become events of assets.
     """
+    names = connections()
     folder = conf.get(SECTION, "webhook_archive", fallback="").strip()
-    archive = Archive(folder, conf.getint(SECTION, "webhook_archive_days", fallback=30)) if folder else None
+    archive = Archive(folder, conf.getint(SECTION, "webhook_archive_days", fallback=30), names) if folder else None
     ledger = conf.get(SECTION, "webhook_ledger", fallback="").strip()
     announcements = Announcements(ledger, conf.getint(SECTION, "webhook_ledger_days", fallback=31)) if ledger else None
 
@@ -59,7 +60,7 @@ def assemble(events: Events) -> Receiver:
             archive.keep(conn_id, delivery, body)
         return is_new
 
-    return Receiver(connections(), find_hottok, accept)
+    return Receiver(names, find_hottok, accept)
 
 
 def find_hottok(conn_id: str) -> str | None:

@@ -28,8 +28,10 @@ HEADER = b"x-hotmart-hottok"
 MAX_BODY_SIZE = 1_000_000
 #: Seconds that a body may take to arrive.
 BODY_TIMEOUT = 30.0
-#: Seconds for which a token is not looked up again.
+#: Seconds for which a token is not looked up again, …
 TOKEN_LIFETIME = 30.0
+#: … and where it could not be looked up: strangers must not cause a look-up each.
+FAILURE_LIFETIME = 5.0
 #: Wrong tokens of one connection in one minute that are answered 401, and logged one by one.
 MAX_WRONG_TOKENS = 20
 MINUTE = 60.0
@@ -66,12 +68,14 @@ class Guard:
     The token of one connection, and how many wrong ones came in this minute.
 
     :param token: None: there is none.
+    :param is_known: whether the last look-up told.
     :param valid_until: when the token is looked up again, on the monotonic clock.
     :param minute: when the minute began.
     :param wrong: how many.
     """
 
     token: str | None = None
+    is_known: bool = False
     valid_until: float = 0.0
     minute: float = 0.0
     wrong: int = 0
@@ -132,10 +136,13 @@ class Receiver:
             if time.monotonic() >= guard.valid_until:
                 try:
                     guard.token = await self._in_thread(partial(self._find_token, conn_id))
+                    guard.is_known = True
                 except Exception as error:  # noqa: BLE001 - whatever it is, Hotmart sends it again
                     _log.error("Webhook of %s refused: its token cannot be looked up: %s", conn_id, told(error))
-                    raise Refusal(503, "the delivery cannot be checked now", RETRY_AFTER) from None
-                guard.valid_until = time.monotonic() + TOKEN_LIFETIME
+                    guard.is_known = False
+                guard.valid_until = time.monotonic() + (TOKEN_LIFETIME if guard.is_known else FAILURE_LIFETIME)
+            if not guard.is_known:
+                raise Refusal(503, "the delivery cannot be checked now", RETRY_AFTER)
         sent = next((value for name, value in scope["headers"] if name.lower() == HEADER), b"")
         # Compared even where there is none, and in constant time.
         is_right = hmac.compare_digest(sent, (guard.token or "").encode())

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from airflow_provider_hotmart.webhooks.delivery import Delivery, keys
-from airflow_provider_hotmart.webhooks.seen import Seen, asset_uri
+from airflow_provider_hotmart.webhooks.seen import MAX_EVENTS, Seen, asset_uri
 
 _log = logging.getLogger(__name__)
 #: Seconds without any byte of an answer.
@@ -44,8 +44,11 @@ class RestAssetEvents:
         self._session = requests.Session()
         self._has_token = False
         self._asset_ids: dict[str, int] = {}
-        #: By connection; None: what Airflow has must be read first.
-        self._seen: dict[str, Seen | None] = {}
+        self._seen: dict[str, Seen] = {}
+        #: Connections of which everything that Airflow has was seen.
+        self._up_to_date: set[str] = set()
+        #: Ids of deliveries that the asset of their kind has, and that of the connection not yet.
+        self._half: set[str] = set()
         self._locks: dict[str, threading.Lock] = {}
 
     def check(self, conn_id: str) -> None:
@@ -75,21 +78,32 @@ class RestAssetEvents:
         """
         with self._locks.setdefault(conn_id, threading.Lock()):
             asset_id = self._asset_id(conn_id)
-            seen = self._seen.get(conn_id)
-            if seen is None:
-                seen = self._read(asset_id)
+            seen = self._seen.setdefault(conn_id, Seen())
+            if conn_id not in self._up_to_date:
+                self._read(asset_id, seen)
+                self._up_to_date.add(conn_id)
             if any(key in seen for key in keys(delivery.extra)):
                 return False
             # Until it is known what became of it, what Airflow has is not known.
-            self._seen[conn_id] = None
-            kind_id = self._find(asset_uri(conn_id, delivery.event))
-            # That of the connection last: it tells whether the delivery is known.
-            for one in (kind_id, asset_id):
-                if one is not None:
-                    made = self._call("POST", "/assets/events", json={"asset_id": one, "extra": delivery.extra})
+            self._up_to_date.discard(conn_id)
+            try:
+                kind_id = self._find(asset_uri(conn_id, delivery.event))
+                if kind_id is not None and delivery.id not in self._half:
+                    self._add(kind_id, delivery)
+                    self._half.add(delivery.id)
+                # Last: it tells whether the delivery is known.
+                made = self._add(asset_id, delivery)
+            except AirflowApiError:
+                # One that is gone may have been made anew.
+                self._asset_ids.clear()
+                raise
+            self._half.discard(delivery.id)
             seen.add(made["id"], datetime.now(UTC).timestamp(), delivery.extra)
-            self._seen[conn_id] = seen
+            self._up_to_date.add(conn_id)
             return True
+
+    def _add(self, asset_id: int, delivery: Delivery) -> Any:
+        return self._call("POST", "/assets/events", json={"asset_id": asset_id, "extra": delivery.extra})
 
     def _find(self, uri: str) -> int | None:
         """Find the id of an asset, whether or not it is in use; one that is not there is looked for each time."""
@@ -103,12 +117,11 @@ class RestAssetEvents:
                     break
         return self._asset_ids.get(uri)
 
-    def _read(self, asset_id: int) -> Seen:
-        """Read the events of the last days, newest first, by pages."""
-        seen = Seen()
+    def _read(self, asset_id: int, seen: Seen) -> None:
+        """Read the events of the last days that have not been seen, newest first, by pages."""
         earliest = datetime.now(UTC) - timedelta(seconds=seen.lifetime)
         events: list[dict[str, Any]] = []
-        while True:
+        while len(events) < MAX_EVENTS:
             page = self._call(
                 "GET",
                 "/assets/events",
@@ -119,9 +132,10 @@ class RestAssetEvents:
             events += page
             if len(page) < PAGE_SIZE or datetime.fromisoformat(page[-1]["timestamp"]) < earliest:
                 break
+            if page[-1]["id"] <= seen.last_id:
+                break
         for event in reversed(events):
             seen.add(event["id"], datetime.fromisoformat(event["timestamp"]).timestamp(), event["extra"])
-        return seen
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         try:

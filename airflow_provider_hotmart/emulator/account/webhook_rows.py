@@ -74,15 +74,16 @@ def webhook(event: str, sale: Sale, at: float, *, number: int = 0, role: str = "
     }
 
 
-def trial(sale: Sale, at: float, number: int) -> dict[str, Any]:
+def trial(sale: Sale, at: float, number: int, hottok: str) -> dict[str, Any]:
     """
-    Make the body that the button of the panel sends: of a product whose id is 0.
+    Make the body that the button of the panel sends: of a product whose id is 0, and with the token in it.
 
     :param sale: to be like
     :param at: epoch seconds
     :param number: another one, another id
+    :param hottok: the token
     """
-    body = webhook("PURCHASE_APPROVED", sale, at, number=number, role="TEST")
+    body = webhook("PURCHASE_APPROVED", sale, at, number=number, role="TEST") | {"hottok": hottok}
     body["data"]["product"]["id"] = 0
     body["data"]["purchase"]["transaction"] = "HP16015479281022"
     return body
@@ -97,6 +98,7 @@ def _purchase(event: str, sale: Sale, at: float, role: str) -> dict[str, Any]:
         "status": _WORDS.get(event, status.value),
         "order_date": ms(sale.ordered_at),
         "full_price": {"value": amount(money.total), "currency_value": money.currency},
+        "original_offer_price": {"value": amount(money.total), "currency_value": money.currency},
         "price": {"value": amount(money.total), "currency_value": money.currency},
         "offer": {"code": money.offer.code},
         "checkout_country": {"name": "Brasil", "iso": "BR"},
@@ -120,18 +122,24 @@ def _purchase(event: str, sale: Sale, at: float, role: str) -> dict[str, Any]:
         # There is no such date before the approval.
         shown["warranty_date"] = datetime.fromtimestamp(sale.approved_at + 7 * DAY, UTC).strftime("%Y-%m-%dT00:00:00Z")
     if sale.sales_source is not None:
-        purchase["origin"] = {"src": sale.sales_source}
+        purchase["origin"] = {"src": sale.sales_source, "sck": sale.sales_source}
+    affiliates = [user for share, user in sale.shares(money) if share.role == ParticipantRole.AFFILIATE]
     data: dict[str, Any] = {
         "product": shown,
         # There is one entry, with nothing in it, where there is no affiliate.
-        "affiliates": [{"affiliate_code": "", "name": ""}],
+        "affiliates": [
+            {"affiliate_code": (user.get("ucode") or "")[:8].upper(), "name": user.get("name") or ""}
+            for user in affiliates or [{}]
+        ],
         "buyer": {
             "name": buyer.get("name") or "",
             "first_name": first,
             "last_name": last,
             "email": buyer.get("email") or "",
             "checkout_phone": buyer.get("cellphone") or "",
+            "checkout_phone_code": "",
             "document": next((one["value"] for one in buyer.get("documents") or ()), ""),
+            "document_type": next((one["type"] for one in buyer.get("documents") or ()), ""),
             "address": {"country": "Brasil", "country_iso": "BR"},
         },
         "producer": {"name": sale.producer.get("name") or "", "legal_nature": "Pessoa Jurídica"},

@@ -160,7 +160,7 @@ class Webhooks:
 
         :param sale: that the body is like
         """
-        return self._add(trial(sale, self._world.clock.now(), next(self._count)))
+        return self._add(trial(sale, self._world.clock.now(), next(self._count), self.hottok))
 
     def resend(self, delivery: Delivery) -> Delivery:
         """

@@ -93,6 +93,26 @@ def test_a_sale_that_somebody_makes_or_moves_is_pushed() -> None:
     assert [one["event"] for one in ear.bodies] == ["PURCHASE_APPROVED", "PURCHASE_REFUNDED"]
 
 
+def test_the_button_of_the_panel_sends_a_product_without_a_number_and_the_token_in_the_body() -> None:
+    ear = Ear()
+    with pushing(ear) as hotmart:
+        hotmart.webhooks.test(hotmart.add_sale())
+        hotmart.webhooks.wait()
+    sent = {one["data"]["product"]["id"] == 0: one.get("hottok") for one in ear.bodies}
+    assert sent == {False: None, True: HOTTOK}
+
+
+def test_a_body_names_the_affiliates_or_has_one_entry_with_nothing_in_it() -> None:
+    ear = Ear()
+    with pushing(ear) as hotmart:
+        for affiliate in (True, False):
+            hotmart.add_sale(affiliate=affiliate)
+        hotmart.webhooks.wait()
+    told = [one["data"]["affiliates"] for one in ear.bodies]
+    assert [{"affiliate_code": "", "name": ""}] in told
+    assert any(one["affiliate_code"] and one["name"] for affiliates in told for one in affiliates)
+
+
 def test_deliveries_come_twice_late_for_each_role_and_beside_what_is_not_genuine() -> None:
     ear = Ear()
     habits = Habits(duplicates=0.5, roles=1.0, late=0.5, late_by=0.3, wrong_tokens=0.5, broken=0.5)

@@ -110,7 +110,7 @@ def test_a_second_delivery_is_known_by_its_id_or_by_what_became_of_the_sale() ->
 
 def test_each_press_of_the_panels_button_is_news() -> None:
     with HotmartEmulator(products=6, sales=1, days=20) as hotmart:
-        one, two = (Delivery.read(json.dumps(trial(hotmart.sales[0], AT, n)).encode()) for n in (1, 2))
+        one, two = (Delivery.read(json.dumps(trial(hotmart.sales[0], AT, n, "token")).encode()) for n in (1, 2))
     assert one.is_test
     assert one.transaction == two.transaction
     assert not set(keys(one.extra)) & set(keys(two.extra))

@@ -22,16 +22,17 @@ async def receive():
     return {"type": "http.request", "body": b"{}"}
 
 [mounted] = HotmartPlugin.fastapi_apps
-for path in ("/hotmart/webhooks/hotmart_default", "/hotmart/x"):
-    scope = {"type": "http", "method": "POST", "path": path, "root_path": "/hotmart", "headers": []}
+for kind, path in (("http", "/webhooks/hotmart_default"), ("http", "/x"), ("websocket", "/webhooks/hotmart_default")):
+    scope = {"type": kind, "method": "POST", "path": "/hotmart" + path, "root_path": "/hotmart", "headers": []}
     asyncio.run(mounted["app"](scope, receive, send))
-print(json.dumps([[one["status"] for one in answers if "status" in one], sorted(sys.modules)]))
+told = [one.get("status", one["type"]) for one in answers if one["type"] != "http.response.body"]
+print(json.dumps([told, sorted(sys.modules)]))
 """
 
 
 def test_a_server_that_is_not_configured_answers_404_and_makes_no_receiver(tmp_path: Path) -> None:
     statuses, modules = json.loads(python(tmp_path, CALL).stdout.splitlines()[-1])
-    assert statuses == [404, 404]
+    assert statuses == [404, 404, "websocket.close"]
     assert [name for name in modules if name.startswith("airflow_provider_hotmart.webhooks")] == [
         "airflow_provider_hotmart.webhooks",
         "airflow_provider_hotmart.webhooks.mount",
@@ -58,5 +59,29 @@ def test_the_receiver_is_made_at_the_first_call_where_it_is_configured(tmp_path:
         "AIRFLOW_CONN_HOTMART_DEFAULT": '{"conn_type": "hotmart", "extra": {"extra__hotmart__hottok": " right "}}',
     }
     statuses, modules = json.loads(python(tmp_path, code, **changes).stdout.splitlines()[-1])
-    assert statuses == [401, 404]
+    assert statuses == [401, 404, "websocket.close"]
     assert "airflow_provider_hotmart.webhooks.receiver" in modules
+
+
+@pytest.mark.skipif(not HAS_SUPERVISOR, reason="only the API server of Airflow 3 mounts what a plugin brings")
+def test_where_the_configuration_is_wrong_hotmart_is_asked_to_come_again_and_the_log_says_why_once(
+    tmp_path: Path,
+) -> None:
+    changes = {"AIRFLOW__HOTMART__WEBHOOK_CONNECTIONS": "a", "AIRFLOW__HOTMART__WEBHOOK_ARCHIVE": "relative/folder"}
+    done = python(tmp_path, CALL, **changes)
+    statuses, _ = json.loads(done.stdout.splitlines()[-1])
+    assert statuses == [503, 503, "websocket.close"]
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "No webhook is received" in line]
+    assert len(said) == 1
+    assert "webhook_archive" in said[0]
+
+
+@pytest.mark.skipif(not HAS_SUPERVISOR, reason="Airflow 2 has datasets, and no webhooks")
+def test_a_dag_that_names_an_asset_of_webhooks_imports_nothing_of_the_receiver(tmp_path: Path) -> None:
+    code = """
+    import sys
+    from airflow.sdk import DAG, Asset
+    DAG("on_refund", schedule=Asset("hotmart://webhooks/hotmart_default/PURCHASE_REFUNDED"))
+    print([name for name in sys.modules if name.startswith("airflow_provider_hotmart.")])
+    """
+    assert python(tmp_path, code).stdout.splitlines()[-1] == "['airflow_provider_hotmart.get_provider_info']"

@@ -186,11 +186,17 @@ def test_what_cannot_be_stored_is_asked_for_again(desk: Desk, port: int, caplog:
     assert "and more of it" not in caplog.text
 
 
-def test_where_the_token_cannot_be_looked_up_the_delivery_is_asked_for_again(desk: Desk, port: int) -> None:
+def test_where_the_token_cannot_be_looked_up_the_delivery_is_asked_for_again(
+    desk: Desk, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.problem = RuntimeError("the secrets are away")
-    assert post(port)[0] == 503
-    desk.problem = None
-    assert post(port)[0] == 200
+    assert [post(port)[0] for _ in range(5)] == [503] * 5
+    assert desk.looked_up == 1, "strangers must not cause a look-up each"
+    with served(desk) as another:
+        monkeypatch.setattr(module, "FAILURE_LIFETIME", 0.0)
+        assert post(another)[0] == 503
+        desk.problem = None
+        assert post(another)[0] == 200
 
 
 def test_more_than_so_many_at_once_are_not_even_read(desk: Desk, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
