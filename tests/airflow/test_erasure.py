@@ -103,7 +103,7 @@ def write_everything(hotmart: HotmartEmulator, airflow: ThrowawayAirflow, folder
             execute(
                 HotmartFileToSqlOperator(task_id="load", manifest=manifest, conn_id="warehouse", table="participants")
             )
-    archive = Archive(str(folder / "webhooks"), days=0)
+    archive = Archive(str(folder / "webhooks"), days=0, connections=[])
     for sale in hotmart.sales:
         told: Any = webhook("PURCHASE_APPROVED", sale, sale.ordered_at)
         if email := told["data"]["buyer"].get("email"):
