@@ -87,7 +87,8 @@ def all_manifests(run: AirflowRun) -> dict[str, list[dict[str, Any]]]:
     for task, value in run._rows("SELECT task_id, value FROM xcom WHERE key = 'return_value'"):
         manifest = json.loads(value)
         manifest = json.loads(manifest) if isinstance(manifest, str) else manifest
-        if "window" in manifest:
+        # Products have none.
+        if isinstance(manifest, dict) and manifest.get("window") is not None:
             found[task].append(manifest)
     return {task: sorted(those, key=lambda one: one["window"]["start"]) for task, those in found.items()}
 
