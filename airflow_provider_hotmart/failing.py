@@ -54,9 +54,8 @@ def check_rendered(task: Any, given: Iterable[str]) -> None:
 
 def _expanded_over(task: Any) -> list[str]:
     """Tell which templated arguments a mapped task got from ``expand`` or ``expand_kwargs``."""
-    # Nothing public of Airflow tells them.
     if not getattr(task, "_BaseOperator__from_mapped", False):
         return []
     partial = task.dag.get_task(task.task_id).partial_kwargs
-    arguments = task._BaseOperator__init_kwargs  # noqa: SLF001
+    arguments = task._BaseOperator__init_kwargs  # noqa: SLF001 - nothing public tells
     return [name for name in task.template_fields if name in arguments and name not in partial]

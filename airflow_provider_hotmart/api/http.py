@@ -66,8 +66,8 @@ class HttpSession:
         try:
             # Without a session of requests, which follows redirects, keeps cookies, and adds what a .netrc says.
             request = requests.Request(method, url, headers, **content).prepare()
-            limits = (min(CONNECT_TIMEOUT, timeout), timeout)
-            with self._adapter.send(request, timeout=limits, **self._settings_of(url)) as response:
+            timeouts = (min(CONNECT_TIMEOUT, timeout), timeout)
+            with self._adapter.send(request, timeout=timeouts, **self._settings_of(url)) as response:
                 body = _body(response.raw, response.headers, url)
                 return Response(response.status_code, response.headers, body)
         except (

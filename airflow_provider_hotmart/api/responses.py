@@ -12,9 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Raw
 
-from airflow_provider_hotmart.api.errors import (
-    HotmartResponseError,
-)
+from airflow_provider_hotmart.api.errors import HotmartResponseError
 from airflow_provider_hotmart.api.refusals import not_json_error
 
 #: Bytes that are looked through in one go, beside those up to the next comma.
@@ -126,13 +124,15 @@ def _compacted(body: bytes) -> bytes:
 
 def _parse(body: bytes, rows_key: str, row_type: Any) -> _Body:
     """Parse a body, and check of it what msgspec does not check of what stays raw."""
-    is_ascii = body.isascii()
+    page = _Body(_bare_array.decode(body)) if rows_key == "[]" else _decoder(rows_key, row_type).decode(body)
+    is_ascii, may_be_beyond_range = body.isascii(), False
     for piece in _pieces(body):
         if not is_ascii:
             piece.decode()
-        if _LARGE_EXPONENT.search(piece.translate(_DIGITS)):
-            msgspec.json.decode(body)
-    return _Body(_bare_array.decode(body)) if rows_key == "[]" else _decoder(rows_key, row_type).decode(body)
+        may_be_beyond_range = may_be_beyond_range or bool(_LARGE_EXPONENT.search(piece.translate(_DIGITS)))
+    if may_be_beyond_range:
+        msgspec.json.decode(body)
+    return page
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

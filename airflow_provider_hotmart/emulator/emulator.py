@@ -34,9 +34,9 @@ from airflow_provider_hotmart.emulator.service.routes import Routes
 from airflow_provider_hotmart.emulator.service.server import Reply, Server
 from airflow_provider_hotmart.emulator.service.webhooks import HOTTOK, Habits, Webhooks
 
-TOKEN_PATH = "/security/oauth/token"  # noqa: S105 - a path, no secret
+TOKEN_PATH = "/security/oauth/token"
 CLIENT_ID = "00000000-e5e5-4000-a000-000000000001"
-CLIENT_SECRET = "00000000-5ec3-4000-a000-000000000002"  # noqa: S105 - of an account that is made up
+CLIENT_SECRET = "00000000-5ec3-4000-a000-000000000002"
 USUAL_LIMIT = 500
 _PLAIN_HEADERS = frozenset(
     {

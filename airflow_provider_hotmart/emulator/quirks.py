@@ -85,12 +85,12 @@ class Quirks:
     look_back: Literal["none", "age", "length"] = "none"
     several_values: Literal["repeat", "comma", "last", "error"] = "repeat"
     empty_shape: Literal["items", "no_items", "object"] = "items"
-    last_page_token: Literal["absent", "null", "empty"] = "absent"  # noqa: S105 - the token of a page is no secret
+    last_page_token: Literal["absent", "null", "empty"] = "absent"
     total_results: bool = True
     max_page_size: int = 500
     max_page_size_elsewhere: int = 50
     undocumented_max_results: Literal["honoured", "ignored", "error"] = "honoured"
-    prev_page_token: Literal["absent", "null", "token"] = "absent"  # noqa: S105 - the token of a page is no secret
+    prev_page_token: Literal["absent", "null", "token"] = "absent"
     wrong_credential: Literal["invalid_client", "unauthorized"] = "invalid_client"
     no_permission_status: Literal[403, 401] = 403
     only_newest_token: bool = False

@@ -197,7 +197,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
         self._resume = partial(super(BaseSensorOperator, self).resume_execution, next_method, next_kwargs, context)
         # What Airflow wraps it in would complain that execute() is not what Airflow called.
-        return BaseSensorOperator.execute.__wrapped__(self, context)  # type: ignore[attr-defined]
+        return BaseSensorOperator.execute.__wrapped__(self, context)  # type: ignore[attr-defined]  # of functools.wraps
 
     def execute_complete(self, context: Context, event: Any, began: float | None = None) -> None:
         """

@@ -146,8 +146,7 @@ class RemoteFile:
     async def _send_to_s3(self, data: IO[bytes], check_stopped: Callable[[], None]) -> None:
         """Send a file in parts; take them back when that fails or is cancelled, or they would be stored for ever."""
         bucket, key, _ = self._fs.split_path(self._path)
-        # What can be awaited has an underscore throughout fsspec.
-        call, name = self._fs._call_s3, {"Bucket": bucket, "Key": key}  # noqa: SLF001
+        call, name = self._fs._call_s3, {"Bucket": bucket, "Key": key}  # noqa: SLF001 - fsspec's name for what is awaited
         size = os.fstat(data.fileno()).st_size
         if size <= 2 * PART_SIZE:
             check_stopped()

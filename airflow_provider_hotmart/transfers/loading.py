@@ -267,7 +267,7 @@ class TableLoad:
             window
             for window, until in ended.items()
             if dialect.query(
-                f"SELECT 1 FROM {dialect.table(schema, self._table)} "  # noqa: S608 - quoted names, moments
+                f"SELECT 1 FROM {dialect.table(schema, self._table)} "
                 f"WHERE {_listed_in(dialect, window)} AND {listed_from} > {dialect.moment(until)} LIMIT 1"
             )
         }
@@ -280,7 +280,7 @@ class TableLoad:
         for window in {one.window for one in self._manifests}:
             if window is not None and window not in outdated:
                 deleted += dialect.execute(
-                    f"DELETE FROM {dialect.table(schema, self._table)} WHERE {_listed_in(dialect, window)}"  # noqa: S608
+                    f"DELETE FROM {dialect.table(schema, self._table)} WHERE {_listed_in(dialect, window)}"
                 )
         return deleted
 
@@ -295,9 +295,9 @@ class TableLoad:
         self._check_stopped()
         key = dialect.names(self._key)
         source = stage
-        if dialect.query(f"SELECT 1 FROM {stage} GROUP BY {key} HAVING COUNT(*) > 1 LIMIT 1"):  # noqa: S608
+        if dialect.query(f"SELECT 1 FROM {stage} GROUP BY {key} HAVING COUNT(*) > 1 LIMIT 1"):
             source = self._latest(dialect, stage)
-            [(records,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")  # noqa: S608
+            [(records,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")
         insert = self._insert_statement(dialect, table, manifest, source)
         if self._mode != "append":
             names = [*self._names, *(column.name for column in ADDED)]
@@ -311,7 +311,7 @@ class TableLoad:
         window = [dialect.moment(moment) for moment in manifest.window] if manifest.window else ["NULL", "NULL"]
         added = ", ".join([*window, dialect.moment(manifest.listed_from), dialect.moment(manifest.listed_until)])
         # WHERE, or SQLite takes the ON of what may follow for that of a join.
-        return f"INSERT INTO {table} ({names}) SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"  # noqa: S608
+        return f"INSERT INTO {table} ({names}) SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"
 
     def _latest(self, dialect: Dialect, stage: str) -> str:
         """
@@ -323,7 +323,7 @@ class TableLoad:
         rank = f"{_rank(dialect, self._status, '')} DESC, " if self._status else ""
         names = dialect.names(self._names)
         return (
-            f"(SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER "  # noqa: S608 - quoted names
+            f"(SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER "
             f"(PARTITION BY {dialect.names(self._key)} ORDER BY {rank}{dialect.place} DESC) AS hotmart_number "
             f"FROM {stage}) AS numbered WHERE hotmart_number = 1) AS latest"
         )
@@ -344,7 +344,7 @@ class TableLoad:
             overlapping = f"({ours} > {theirs} OR ({ours} = {theirs} AND {overlapping}))"
         counts = f"{until} IS NULL OR {until} < {listed_from} OR ({since} <= {listed_until} AND {overlapping})"
         same = " AND ".join(f"t.{dialect.quote(name)} = {own}{dialect.quote(name)}" for name in self._key)
-        return f"DELETE FROM {stage} WHERE EXISTS (SELECT 1 FROM {table} t WHERE {same} AND NOT ({counts}))"  # noqa: S608
+        return f"DELETE FROM {stage} WHERE EXISTS (SELECT 1 FROM {table} t WHERE {same} AND NOT ({counts}))"
 
 
 def _check_records(manifest: FileManifest, records: int) -> None:

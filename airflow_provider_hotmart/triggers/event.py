@@ -36,7 +36,7 @@ from airflow_provider_hotmart.watching.watch import NOW, Watch, announcement_sco
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
 except ImportError:  # before Airflow 3.3, where nobody asks for a producer
-    SharedStreamProducer = object  # type: ignore[assignment,misc]
+    SharedStreamProducer = object  # type: ignore[assignment,misc]  # another class in its place
 
 log = logging.getLogger(__name__)
 #: Seconds within which the triggerer hands an event on, once it has answered what it was asked after the event.

@@ -97,7 +97,8 @@ class HotmartNewSalesParticipantsTrigger(BaseTrigger):
         """Seconds until the next poll; they grow as those of Airflow's sensors do."""
         if not self.exponential_backoff:
             return self.poll_interval
-        wait = max(self.poll_interval * 2.0 ** min(self.polls - 2, 30), 1.0) * random.uniform(1.0, 2.0)  # noqa: S311
+        shortest = max(self.poll_interval * 2.0 ** min(self.polls - 2, 30), 1.0)
+        wait = shortest * random.uniform(1.0, 2.0)  # noqa: S311 - no secret depends on it
         return min(wait, self.max_wait or math.inf)
 
     async def _poll(self) -> str:

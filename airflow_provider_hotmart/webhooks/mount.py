@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 #: Where Airflow mounts it.
 URL_PREFIX = "/hotmart"
 _log = logging.getLogger(__name__)
+_Application: TypeAlias = Callable[[Mapping[str, Any], Any, Any], Awaitable[None]]
 
 
 class MountedReceiver:
@@ -20,34 +22,34 @@ class MountedReceiver:
     """
 
     def __init__(self) -> None:
-        self._receiver: Callable[..., Awaitable[None]] | None = None
+        self._receiver: _Application | None = None
         self._problem = ""
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         """Answer one call."""
-        if self._receiver is None:
-            from airflow.providers.common.compat.sdk import conf
+        await (self._receiver or self._make())(scope, receive, send)
 
-            if not conf.get("hotmart", "webhook_connections", fallback="").strip():
-                await _refuse(scope, send, 404, b'{"error": "nothing is received here"}')
-                return
-            from airflow_provider_hotmart.webhooks.assembly import receiver_in_airflow
+    def _make(self) -> _Application:
+        from airflow.providers.common.compat.sdk import conf
 
-            try:
-                self._receiver = receiver_in_airflow()
-            except Exception as problem:  # noqa: BLE001 - whatever it is, the log says it, once
-                if str(problem) != self._problem:
-                    _log.error("No webhook is received: correct [hotmart] of the configuration: %s", problem)
-                    self._problem = str(problem)
-                await _refuse(scope, send, 503, b'{"error": "the receiver is not configured as it should be"}')
-                return
-        await self._receiver(scope, receive, send)
+        if not conf.get("hotmart", "webhook_connections", fallback="").strip():
+            return partial(_refuse, 404, "nothing is received here")
+        from airflow_provider_hotmart.webhooks.assembly import receiver_in_airflow
+
+        try:
+            self._receiver = receiver_in_airflow()
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the log says it, once
+            if str(problem) != self._problem:
+                _log.error("No webhook is received: correct [hotmart] of the configuration: %s", problem)
+                self._problem = str(problem)
+            return partial(_refuse, 503, "the receiver is not configured as it should be")
+        return self._receiver
 
 
-async def _refuse(scope: Mapping[str, Any], send: Any, status: int, body: bytes) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1000})
-        return
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(status: int, reason: str, scope: Mapping[str, Any], _: Any, send: Any) -> None:
+    from airflow_provider_hotmart.webhooks.receiver import RETRY_AFTER, answer, refuse_websocket
+
+    if scope["type"] == "http":
+        await answer(send, status, {"error": reason}, RETRY_AFTER if status == 503 else None)
+    else:
+        await refuse_websocket(scope, send)

@@ -130,9 +130,8 @@ class RestAssetEvents:
                 },
             )["asset_events"]  # fmt: skip
             events += page
-            if len(page) < PAGE_SIZE or datetime.fromisoformat(page[-1]["timestamp"]) < earliest:
-                break
-            if page[-1]["id"] <= seen.last_id:
+            last = page[-1] if len(page) == PAGE_SIZE else None
+            if last is None or last["id"] <= seen.last_id or datetime.fromisoformat(last["timestamp"]) < earliest:
                 break
         for event in reversed(events):
             seen.add(event["id"], datetime.fromisoformat(event["timestamp"]).timestamp(), event["extra"])

@@ -131,9 +131,9 @@ class Page:
             blanks = {"null": None, "empty": ""}
             if quirks.last_page_token in blanks:
                 info["next_page_token"] = blanks[quirks.last_page_token]
-        if quirks.prev_page_token == "null":  # noqa: S105
+        if quirks.prev_page_token == "null":
             info["prev_page_token"] = None
-        elif quirks.prev_page_token == "token" and self.number > 1:  # noqa: S105
+        elif quirks.prev_page_token == "token" and self.number > 1:
             info["prev_page_token"] = self.token(self.number - 1)
         return info | {"results_per_page": len(self.items)}
 

@@ -109,7 +109,5 @@ class CallLog(Sequence[Call]):
     def __eq__(self, other: object) -> bool:
         return list(other) == self._snapshot() if isinstance(other, (list, tuple, CallLog)) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"CallLog({self._snapshot()!r})"

@@ -132,7 +132,7 @@ class Dialect:
         names = self.names([column.name for column in columns])
         if self.placeholder == "%s":
             names = names.replace("%", "%%")
-        statement = f"INSERT INTO {stage} ({names}) VALUES ({marks})"  # noqa: S608 - quoted names only
+        statement = f"INSERT INTO {stage} ({names}) VALUES ({marks})"
         parsers = [(i, parse) for i, column in enumerate(columns) if (parse := self._parser(column.type))]
         count = 0
         rows = iter(reader.rows())

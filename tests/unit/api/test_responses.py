@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from airflow_provider_hotmart.api import errors
 from airflow_provider_hotmart.api.http import Response
 from airflow_provider_hotmart.api.refusals import MAX_DESCRIPTION, error_of, scrub
-from airflow_provider_hotmart.api.responses import Page, parse_object, parse_page
+from airflow_provider_hotmart.api.responses import CHUNK_SIZE, Page, parse_object, parse_page
 from airflow_provider_hotmart.emulator.service.bodies import laid_out
 
 PATH = "/payments/api/v1/sales/users"
@@ -108,6 +108,13 @@ class TestPage:
             page(b'{"items":[{"a":' + number + after + b"]}")
         with pytest.raises(errors.HotmartResponseError):
             page(b'{"items":[{"deep":[[{"a":[' + number + b"]}]]}]}")
+
+    @pytest.mark.parametrize("length", range(CHUNK_SIZE - 50, CHUNK_SIZE))
+    def test_a_number_is_looked_at_wherever_it_stands(self, length: int) -> None:
+        before = b'{"items":[{"text":"%s"},' % (b"x" * length)
+        assert len(rows(before + b'{"a":1e-300}]}')) == 2
+        with pytest.raises(errors.HotmartResponseError):
+            page(before + b'{"a":1e999}]}')
 
     def test_the_whole_body_is_checked_to_be_utf_8_also_where_nobody_looks(self) -> None:
         with pytest.raises(errors.HotmartNotJsonError):

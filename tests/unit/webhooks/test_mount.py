@@ -33,9 +33,9 @@ print(json.dumps([told, sorted(sys.modules)]))
 def test_a_server_that_is_not_configured_answers_404_and_makes_no_receiver(tmp_path: Path) -> None:
     statuses, modules = json.loads(python(tmp_path, CALL).stdout.splitlines()[-1])
     assert statuses == [404, 404, "websocket.close"]
-    assert [name for name in modules if name.startswith("airflow_provider_hotmart.webhooks")] == [
-        "airflow_provider_hotmart.webhooks",
-        "airflow_provider_hotmart.webhooks.mount",
+    # What answers, and nothing that stores.
+    assert [name for name in modules if name.startswith("airflow_provider_hotmart.webhooks.")] == [
+        f"airflow_provider_hotmart.webhooks.{name}" for name in ("delivery", "mount", "receiver")
     ]
 
 
