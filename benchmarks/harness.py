@@ -272,7 +272,7 @@ def measure(options: Options, *jobs: dict[str, Any], begin: Callable[[], None] =
             return list(threads.map(finish, processes, starts))
 
 
-def alternately(options: Options, sides: dict[str, Callable[[], Run]]) -> dict[str, list[Run]]:
+def alternately(options: Options, sides: dict[str, Callable[[], Run]], times: int = 1) -> dict[str, list[Run]]:
     """
     Run all sides in turn, several times over, so that what disturbs the machine disturbs all of them alike.
 
@@ -280,11 +280,12 @@ def alternately(options: Options, sides: dict[str, Callable[[], Run]]) -> dict[s
 
     :param options: how often.
     :param sides: what to run, by name.
+    :param times: as often, where single runs differ much.
     """
     runs: dict[str, list[Run]] = {name: [] for name in sides}
-    warming_up = 0 if options.quick else 1
-    for turn, (name, side) in itertools.product(range(1 - warming_up, options.runs + 1), sides.items()):
-        say(f"  {name}, {f'run {turn} of {options.runs}' if turn else 'warming up'}")
+    warming_up, count = (0, 1) if options.quick else (1, options.runs * times)
+    for turn, (name, side) in itertools.product(range(1 - warming_up, count + 1), sides.items()):
+        say(f"  {name}, {f'run {turn} of {count}' if turn else 'warming up'}")
         found = side()
         if turn:
             runs[name].append(found)

@@ -404,7 +404,7 @@ def connect(job: Job) -> None:
 
 def be_a_task(*modules: str) -> None:
     """
-    Import what Airflow has imported when a task begins.
+    Import what Airflow has imported when a task begins, and what its collector of lineage imports.
 
     :param modules: what the operator imports when it runs.
     """
@@ -417,6 +417,8 @@ def be_a_task(*modules: str) -> None:
     )
     for module in (*airflow, *modules):
         importlib.import_module(module)
+    # At its first use it reads what every provider that is installed knows of assets, and imports some of it.
+    importlib.import_module(airflow[0]).get_hook_lineage_collector()
     ExecutorSafeguard.test_mode = True
 
 

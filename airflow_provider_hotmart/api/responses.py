@@ -17,9 +17,9 @@ from airflow_provider_hotmart.api.refusals import not_json_error
 
 #: Bytes that are looked through in one go, beside those up to the next comma.
 CHUNK_SIZE = 2**13
-#: A number whose exponent has three digits and more, outside of text: it may be beyond range. To be searched for in
+#: An exponent of three digits and more, outside of text: the number may be beyond range. To be searched for in
 #: what _DIGITS makes of a body, because a pattern that begins with fixed characters is found quickly.
-_LARGE_EXPONENT = re.compile(rb"0e0000*[,}\]\s]")
+_LARGE_EXPONENT = re.compile(rb"e000+[,}\]\s]")
 _DIGITS = bytes.maketrans(b"123456789+-E", b"00000000000e")
 
 
