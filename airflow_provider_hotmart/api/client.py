@@ -141,7 +141,7 @@ class Session:
         self.client = client
         self.width = client.config.max_parallel_calls
         self._policy = policy
-        self._http = HttpSession(self.width)
+        self._http = HttpSession(self.width + 1)  # the caller's thread fetches too
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._stopped = False
@@ -178,9 +178,12 @@ class Session:
 
     def read(self, call: Call, body: bytes) -> Page:
         """Take the body of a call apart; where it turns out to be no JSON, the call is repeated."""
-        parse = partial(responses.parse_page, path=call.path, rows_key=call.rows_key, row_type=call.row_type)
-        page: Page = self.retrying(call, body, parse)
+        page: Page = self.retrying(call, body, partial(self.parse, call))
         return page
+
+    def parse(self, call: Call, body: bytes) -> Page:
+        """Take the body of a call apart."""
+        return responses.parse_page(body, call.path, call.rows_key, call.row_type)
 
     def retrying(self, call: Call, body: bytes, parse: Callable[[bytes], Any]) -> Any:
         """Parse a body, and fetch it again as long as it is no JSON."""

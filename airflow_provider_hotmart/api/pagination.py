@@ -6,7 +6,7 @@ import logging
 import tempfile
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, Any
@@ -24,7 +24,7 @@ from airflow_provider_hotmart.api.errors import (
 from airflow_provider_hotmart.api.request import Request
 from airflow_provider_hotmart.api.responses import Page
 from airflow_provider_hotmart.api.rows import identity, json_lines
-from airflow_provider_hotmart.api.windows import Window, parts_for
+from airflow_provider_hotmart.api.windows import parts_for
 
 _log = logging.getLogger(__name__)
 #: Calls that are sent ahead of the one whose answer is due, per thread.
@@ -37,9 +37,6 @@ MAX_EMPTY_PAGES = 100
 MAX_PAGES = 20_000
 #: Rows that are handed on at a time when they come from disk.
 CHUNK_ROWS = 500
-
-#: Requests, of which the first ones are on their way.
-_Todo = deque[Request | tuple[Request, Call, Future[bytes]]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,21 @@ class Answer:
     rows: list[Any]
     is_bare: bool = False
     refusal: HotmartError | None = None
+
+
+@dataclass(eq=False)
+class _Sent:
+    """
+    A request under way.
+
+    :param page: the answer, where it was looked at before its turn.
+    """
+
+    request: Request
+    call: Call
+    future: Future[bytes]
+    is_seen: bool = False
+    page: Page | None = None
 
 
 class Pagination:
@@ -85,40 +97,64 @@ class Pagination:
 
         :raises HotmartError: when one cannot be read completely.
         """
-        todo: _Todo = deque(requests)
+        todo: deque[Request | _Sent] = deque(requests)
         self._send(todo)
         return self._read(todo)
 
-    def _send(self, todo: _Todo) -> None:
+    def _send(self, todo: deque[Request | _Sent]) -> list[_Sent]:
+        """Send the first requests, and give all that are under way among them."""
         for place, item in enumerate(list(islice(todo, self.ahead))):
             if isinstance(item, Request):
                 call = self._call(item)
-                todo[place] = (item, call, self._session.submit(call))
+                todo[place] = _Sent(item, call, self._session.submit(call))
+        return [item for item in islice(todo, self.ahead) if isinstance(item, _Sent)]
 
-    def _read(self, todo: _Todo) -> Iterator[Answer]:
+    def _read(self, todo: deque[Request | _Sent]) -> Iterator[Answer]:
         while todo:
-            self._send(todo)
-            request, call, future = todo.popleft()  # type: ignore[misc]  # what is first was submitted
-            window = request.window
-            try:
-                page = self._session.read(call, future.result())
-            except HotmartError as error:
-                if call.can_narrow and error.status == 502 and window is not None:
-                    _log.info("The window %s is too wide for Hotmart, splitting it", window)
-                    todo.extendleft(reversed(_parts(request, window, 2)))
-                    continue
-                refused = request.may_be_refused and _refuses_a_value(error)
-                if not refused and not (request.may_be_missing and isinstance(error, HotmartNotFoundError)):
-                    raise
-                yield Answer(request, [], refusal=error)
+            first, *others = self._send(todo)
+            if not first.future.done():
+                self._look_ahead(todo, [first, *others])
                 continue
-            if _is_complete(page):
-                yield Answer(request, page.rows, page.is_bare)
-            elif window is not None and window.can_split and page.rows:
-                todo.extendleft(reversed(_parts(request, window, parts_for(page.total, len(page.rows)))))
+            del todo[0]
+            request = first.request
+            try:
+                outcome: Page | HotmartError = first.page or self._session.read(first.call, first.future.result())
+            except HotmartError as error:
+                outcome = error
+            if parts := _parts(request, outcome):
+                todo.extendleft(reversed(parts))
+            elif isinstance(outcome, HotmartError):
+                refused = request.may_be_refused and _refuses_a_value(outcome)
+                if not refused and not (request.may_be_missing and isinstance(outcome, HotmartNotFoundError)):
+                    raise outcome
+                yield Answer(request, [], refusal=outcome)
+            elif _is_complete(outcome):
+                yield Answer(request, outcome.rows, outcome.is_bare)
             else:
-                for rows in self._settled(request, page):
+                for rows in self._settled(request, outcome):
                     yield Answer(request, rows)
+
+    def _look_ahead(self, todo: deque[Request | _Sent], sent: list[_Sent]) -> None:
+        """
+        Wait for an answer, and cut the windows that do not fit on one page, so that no thread waits for their turn.
+
+        What failed in another way is told when it is its turn.
+        """
+        wait([one.future for one in sent if not one.is_seen], return_when=FIRST_COMPLETED)
+        for one in sent:
+            if one.is_seen or not one.future.done():
+                continue
+            one.is_seen = True
+            outcome: Page | HotmartError
+            try:
+                outcome = one.page = self._session.parse(one.call, one.future.result())
+            except HotmartError as error:
+                outcome = error
+            if parts := _parts(one.request, outcome):
+                place = todo.index(one)
+                del todo[place]
+                for part in reversed(parts):
+                    todo.insert(place, part)
 
     def _call(self, request: Request, token: str | None = None) -> Call:
         params = dict(request.params)
@@ -225,8 +261,18 @@ def _is_complete(page: Page) -> bool:
     return page.next_token is None and (page.total is None or page.total <= len(page.rows))
 
 
-def _parts(request: Request, window: Window, parts: int) -> list[Request]:
-    return [replace(request, window=part) for part in window.split(parts)]
+def _parts(request: Request, outcome: Page | HotmartError) -> list[Request]:
+    """Cut a window that is too wide, for Hotmart or for one page; nothing where it is not, or is the smallest."""
+    window, count = request.window, 1
+    if window is None or not window.can_split:
+        return []
+    if isinstance(outcome, HotmartError):
+        if outcome.status == 502:
+            _log.info("The window %s is too wide for Hotmart, splitting it", window)
+            count = 2
+    elif outcome.rows and not _is_complete(outcome):
+        count = parts_for(outcome.total, len(outcome.rows))
+    return [replace(request, window=part) for part in window.split(count)] if count > 1 else []
 
 
 def _refuses_a_value(error: HotmartError) -> bool:

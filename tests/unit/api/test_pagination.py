@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple
 from itertools import count
 from typing import Any
@@ -17,7 +18,7 @@ from msgspec import Raw
 from airflow_provider_hotmart.api.client import Call
 from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
-from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.errors import HotmartServerError as ServerError
 from airflow_provider_hotmart.api.pagination import (
     AHEAD,
@@ -89,15 +90,16 @@ class Hotmart:
 
 
 class Calls:
-    """What sends the calls, to a Hotmart of plain data; a submitted one is sent when it is due, in any order."""
+    """What sends the calls, to a Hotmart of plain data, from another thread; which one is next is drawn."""
 
     def __init__(self, hotmart: Hotmart, width: int) -> None:
         self.width = width
         self.hotmart = hotmart
-        self._due: dict[int, tuple[Call, Future[bytes]]] = {}
+        self._due: list[tuple[Call, Future[bytes]]] = []
         self._kept: dict[bytes, Page] = {}
         self._dice = random.Random(width)
         self._numbers = count()
+        self._thread = ThreadPoolExecutor(1)
         #: Most calls that were ever submitted and not yet read.
         self.most = 0
         self.open = 0
@@ -107,40 +109,33 @@ class Calls:
         return Call(path, params, retrier, **facts)
 
     def submit(self, call: Call) -> Future[bytes]:
-        owner = self
-
-        class Late(Future[bytes]):
-            def result(self, timeout: float | None = None) -> bytes:
-                owner._send_all()
-                return super().result(timeout)
-
-        future = Late()
-        self._due[next(self._numbers)] = (call, future)
+        future: Future[bytes] = Future()
+        self._due.append((call, future))
         self.open += 1
         self.most = max(self.most, self.open)
+        self._thread.submit(self._answer_one)
         return future
 
-    def read(self, call: Call, body: bytes) -> Page:
+    def parse(self, call: Call, body: bytes) -> Page:
         self.open -= 1
         return self._kept.pop(body)
+
+    read = parse
 
     def get(self, call: Call) -> Page:
         return self.hotmart.answer(call.params)
 
-    def _send_all(self) -> None:
-        numbers = list(self._due)
-        self._dice.shuffle(numbers)
-        for number in numbers:
-            call, future = self._due.pop(number)
-            try:
-                page = self.hotmart.answer(call.params)
-            except HotmartError as error:
-                self.open -= 1
-                future.set_exception(error)
-            else:
-                body = str(number).encode()
-                self._kept[body] = page
-                future.set_result(body)
+    def _answer_one(self) -> None:
+        call, future = self._due.pop(self._dice.randrange(len(self._due)))
+        try:
+            page = self.hotmart.answer(call.params)
+        except Exception as error:
+            self.open -= 1
+            future.set_exception(error)
+        else:
+            body = str(next(self._numbers)).encode()
+            self._kept[body] = page
+            future.set_result(body)
 
 
 def read(
@@ -214,6 +209,26 @@ class TestWindows:
         calls = Calls(Hotmart(spread(100)), width)
         read(calls.hotmart, *(of(window) for window in YEAR.split(100)), calls=calls)
         assert calls.most == AHEAD * width
+
+    def test_a_window_is_cut_as_soon_as_its_answer_shows_that_it_does_not_fit(self) -> None:
+        hotmart = Hotmart(spread(1_200), 100)
+        early, late = YEAR.split()
+        sent = threading.Event()
+
+        def answer_the_first_last(params: Params, page: Page) -> Page:
+            window = ends(params)
+            if window == early:
+                assert sent.wait(60)
+            elif window.seconds < late.seconds:
+                sent.set()
+            return page
+
+        hotmart.spoil = answer_the_first_last
+        calls = Calls(hotmart, 2)
+        calls._thread = ThreadPoolExecutor(2)
+        answers = read(hotmart, of(early), of(late), calls=calls)
+        assert sorted(names(answers)) == names_in_order(hotmart)
+        assert moments_of(answers) == sorted(moments_of(answers))
 
     def test_rows_at_the_very_edges_of_windows_come_once(self) -> None:
         half = YEAR.start + YEAR.seconds // 2
