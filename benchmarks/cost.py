@@ -80,8 +80,8 @@ def measure_cost(options: Options) -> Findings:
         "what the imports cost stands beside it. Peak memory is that of the whole life of the process. "
         f"`import airflow.sdk` alone peaks at {alone:.0f} MB. The emulator runs in a process of its own, "
         "and its CPU seconds count for nobody. HttpOperator gets a `response_filter` that writes the lines. "
-        "What Airflow looks up once about all providers that are installed, for HttpOperator's hook and for lineage, is "
-        "counted with the imports.",
+        "What Airflow looks up once about all installed providers, for HttpOperator's hook and for lineage, is counted "
+        "with the imports.",
         ("", "participants / CPU s", "of the floor", "CPU s", "wall s", "peak MB", "imports: CPU s", "emulator: CPU s"),
         [
             (

@@ -18,7 +18,7 @@ from msgspec import Raw
 from airflow_provider_hotmart.api.client import Call
 from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
-from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.errors import HotmartServerError as ServerError
 from airflow_provider_hotmart.api.pagination import (
     AHEAD,
@@ -129,7 +129,7 @@ class Calls:
         call, future = self._due.pop(self._dice.randrange(len(self._due)))
         try:
             page = self.hotmart.answer(call.params)
-        except Exception as error:
+        except (HotmartError, AssertionError) as error:
             self.open -= 1
             future.set_exception(error)
         else:
