@@ -19,6 +19,8 @@ from airflow_provider_hotmart.api.http import Response
 MARGIN = 300.0
 #: Seconds that a token lives when the token host does not say.
 DEFAULT_LIFETIME = 3600.0
+#: Seconds that a token lives at most, whatever is said; Hotmart's live 48 hours.
+MAX_LIFETIME = 30 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def read_token(response: Response, config: HotmartConfig, now: float) -> Token:
             "The token host answered without a usable access_token: check token_url of the connection", path=path
         )
     valid = isinstance(lifetime, (int, float)) and not isinstance(lifetime, bool) and lifetime > 0
-    return Token(value, float(lifetime) if valid and lifetime is not None else DEFAULT_LIFETIME)
+    return Token(value, min(lifetime, MAX_LIFETIME) if valid and lifetime is not None else DEFAULT_LIFETIME)
 
 
 class TokenCache:

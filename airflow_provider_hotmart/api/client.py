@@ -25,6 +25,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartStoppedError,
     HotmartTransportError,
 )
+from airflow_provider_hotmart.api.filter_values import parse_undeclared
 from airflow_provider_hotmart.api.http import HttpSession, Response
 from airflow_provider_hotmart.api.rate_limit import shared_budget
 from airflow_provider_hotmart.api.responses import Page
@@ -68,14 +69,14 @@ class HotmartClient:
         Send one call to any path, with token, call budget and retries.
 
         :param path: below the base URL.
-        :param params: the query; None among the values leaves a parameter out. It does not show in logs and errors.
+        :param params: the query, which does not show in logs and errors.
         :return: the decoded body.
         :raises HotmartError: of the kind that tells what is wrong.
         """
-        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        path, query = parse_undeclared(path, params or {})
         session = self._shared_session()
         call = session.call(path, query, personal=bool(query))
-        return session.retrying(call, session.fetch(call), lambda body: responses.parse_object(body, path))
+        return session.retrying(call, session.fetch(call), partial(responses.parse_object, path=path))
 
     def check(self) -> bool:
         """
@@ -119,7 +120,7 @@ class Call:
     """
 
     path: str
-    params: Mapping[str, str]
+    params: Mapping[str, Any]
     retrier: Retrier
     rows_key: str | None = "items"
     row_type: Any = Raw
@@ -154,7 +155,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def call(self, path: str, params: Mapping[str, str], **facts: Any) -> Call:
+    def call(self, path: str, params: Mapping[str, Any], **facts: Any) -> Call:
         """Prepare a call."""
         return Call(path, params, Retrier(self._policy, self._sleep, self.client.budget.block), **facts)
 
@@ -201,7 +202,7 @@ class Session:
         :raises HotmartError: of the kind that tells what is wrong.
         """
         client = self.client
-        token = self._token()
+        token = self.log_in()
         renewed = False
         while True:
             self.check_running()
@@ -213,7 +214,7 @@ class Session:
             error: HotmartError | None
             try:
                 response = self._send("GET", client.config.base_url + call.path, f"Bearer {token}", params=call.params)
-            except HotmartTransportError as failure:
+            except HotmartError as failure:
                 error = failure
             else:
                 body, headers = response.body, response.headers
@@ -234,11 +235,11 @@ class Session:
                 continue
             call.retrier.wait(error)
 
-    def log_in(self, *, anew: bool = False) -> None:
-        """Make sure that there is a token; ``anew``: a new one, even if there is one."""
+    def log_in(self, *, anew: bool = False) -> str:
+        """Give the token, fetched where there is none; ``anew``: a new one in any case."""
         tokens = self.client.tokens
         get = tokens.renew if anew else tokens.get
-        self._announced(get(self._fetch_token, self.check_running))
+        return self._announced(get(self._fetch_token, self.check_running))
 
     def check_running(self) -> None:
         """
@@ -268,9 +269,6 @@ class Session:
     def _sleep(self, seconds: float) -> None:
         self.client.clock.sleep(seconds, lambda: self._stopped)
         self.check_running()
-
-    def _token(self) -> str:
-        return self._announced(self.client.tokens.get(self._fetch_token, self.check_running))
 
     def _announced(self, token: str) -> str:
         if self.client.on_secret is not None:

@@ -6,7 +6,7 @@ import ast
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_hotmart.api.endpoint import Filter
@@ -45,6 +45,24 @@ def parse_filter(one: Filter, value: Any, extra: tuple[str, ...] = ()) -> tuple[
     if not one.several and len(values) > 1:
         raise HotmartInvalidRequestError(f"{one.name} takes one value: leave out all but one of {len(values)}")
     return values
+
+
+def parse_undeclared(path: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """
+    Give path and query of an endpoint that nobody has declared, as they are sent.
+
+    :param params: None leaves a parameter out, a list repeats it; booleans are written as in JSON.
+    :raises HotmartInvalidRequestError: when a query is part of the path, which shows in logs and errors.
+    """
+    if set(path) & set("?#"):
+        raise HotmartInvalidRequestError("The path holds a query: give it as params, which do not show in logs")
+    return "/" + path.lstrip("/"), {name: _sent_as(value) for name, value in params.items() if value is not None}
+
+
+def _sent_as(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_sent_as(one) for one in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def parse_texts(value: Any, name: str, *, split: bool = True) -> tuple[str, ...]:

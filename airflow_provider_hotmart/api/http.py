@@ -18,7 +18,13 @@ from requests.adapters import HTTPAdapter
 from airflow_provider_hotmart import __version__
 from airflow_provider_hotmart.api.config import is_loopback
 from airflow_provider_hotmart.api.endpoints import ENDPOINTS
-from airflow_provider_hotmart.api.errors import HotmartResponseError, HotmartTransportError, HotmartUnknownHostError
+from airflow_provider_hotmart.api.errors import (
+    HotmartConfigError,
+    HotmartError,
+    HotmartResponseError,
+    HotmartTransportError,
+    HotmartUnknownHostError,
+)
 
 #: Seconds to wait for a connection; Hotmart takes its time to answer, never to connect.
 CONNECT_TIMEOUT = 15.0
@@ -59,10 +65,12 @@ class HttpSession:
         :param authorization: value of the header.
         :param timeout: seconds without any byte of an answer.
         :param content: ``params`` or ``data`` of requests.
+        :raises HotmartConfigError: when the address or the file of CA certificates cannot be used.
         :raises HotmartTransportError: when no complete answer came.
         :raises HotmartResponseError: when the body is larger than any page can be.
         """
         headers = {**_HEADERS, "Authorization": authorization}
+        _query_filter.prefixes.add(_first_part(urlsplit(url).path or "/"))
         try:
             # Without a session of requests, which follows redirects, keeps cookies, and adds what a .netrc says.
             request = requests.Request(method, url, headers, **content).prepare()
@@ -158,7 +166,7 @@ def _body(raw: Any, headers: Mapping[str, str], url: str) -> bytes:
     """Read a body and unpack it, both within bounds."""
     data: bytes = raw.read(MAX_BODY + 1, decode_content=False)
     announced = headers.get("Content-Length", "")
-    if len(data) <= MAX_BODY and announced.isdigit() and len(data) != int(announced):
+    if len(data) <= MAX_BODY and announced.isdecimal() and len(data) != int(announced):
         raise urllib3.exceptions.IncompleteRead(len(data), int(announced) - len(data))
     if headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip") and data:
         unpacker = zlib.decompressobj(wbits=31)
@@ -173,7 +181,7 @@ def _body(raw: Any, headers: Mapping[str, str], url: str) -> bytes:
     return data
 
 
-def _error_of(problem: BaseException, url: str) -> HotmartTransportError:
+def _error_of(problem: BaseException, url: str) -> HotmartError:
     """
     Turn what a library raised into an error that says what to do and shows no query.
 
@@ -199,11 +207,11 @@ def _error_of(problem: BaseException, url: str) -> HotmartTransportError:
             path=path,
         )
     if "TLS CA certificate" in str(problem):
-        return HotmartTransportError(
+        return HotmartConfigError(
             "The file of CA certificates does not exist: correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE", path=path
         )
     if isinstance(problem, (requests.exceptions.InvalidURL, UnicodeError)) or "LocationParse" in names:
-        return HotmartTransportError(f"{where} is no address: correct host of the connection", path=path)
+        return HotmartConfigError(f"{where} is no address: correct host of the connection", path=path)
     cut = (EOFError, zlib.error, http.client.IncompleteRead, urllib3.exceptions.ProtocolError)
     if isinstance(problem, (*cut, requests.exceptions.ChunkedEncodingError)) and "Timeout" not in names:
         return HotmartTransportError(f"The answer of {where} was cut short: run it again", path=path)
@@ -239,7 +247,10 @@ class _QueryFilter(logging.Filter):
     A filter on a buyer's e-mail address is part of the query.
     """
 
-    prefixes = tuple({f"/{endpoint.path.split('/')[1]}/" for endpoint in ENDPOINTS.values()})
+    def __init__(self) -> None:
+        super().__init__()
+        #: First parts of paths that Hotmart is asked for.
+        self.prefixes = {_first_part(endpoint.path) for endpoint in ENDPOINTS.values()}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -248,6 +259,10 @@ class _QueryFilter(logging.Filter):
                 for arg in record.args
             )
         return True
+
+
+def _first_part(path: str) -> str:
+    return "/" + path.split("/")[1]
 
 
 _query_filter = _QueryFilter()

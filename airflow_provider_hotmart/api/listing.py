@@ -223,9 +223,7 @@ class Listing:
                     yield from read_refused(self._pagination, self._query, answer.request, answer.refusal)
             if by_code:
                 # Without dates Hotmart may look at the last 30 days alone.
-                missed = [request for request in requests if id(request) not in settled]
-                for request in missed:
-                    yield from self._anywhere(request)
+                yield from self._anywhere([request for request in requests if id(request) not in settled])
         except HotmartInvalidRequestError as error:
             explain_age(self._query, error)
             raise
@@ -251,20 +249,21 @@ class Listing:
                 yield targets
             self._targets_found = found if len(query.statuses) > 1 else None
 
-    def _anywhere(self, request: Request) -> Iterator[Answer]:
-        """Look for a sale by its code in windows of all time, the latest first, as far back as Hotmart lets us."""
+    def _anywhere(self, requests: list[Request]) -> Iterator[Answer]:
+        """Look for sales by their codes in windows of all time, the latest first, as far back as Hotmart lets us."""
+        missed = {tuple(request.params.items()): replace(request, may_be_refused=False) for request in requests}
         for window in windows_of_all_time(self._query.now):
+            if not missed:
+                return
             try:
-                rows = False
-                for answer in self._pagination.answers([replace(request, window=window, may_be_refused=False)]):
-                    rows = rows or bool(answer.rows)
+                for answer in self._pagination.answers([replace(one, window=window) for one in missed.values()]):
                     yield answer
+                    if answer.rows:
+                        missed.pop(tuple(answer.request.params.items()), None)
             except HotmartInvalidRequestError as error:
                 if is_too_old(window, self._query.now, error):
                     return
                 raise
-            if rows:
-                return
 
     def _sent_select(self) -> tuple[str, ...]:
         """The paths to ask Hotmart for."""

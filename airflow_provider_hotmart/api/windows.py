@@ -86,7 +86,7 @@ def parts_for(total: int | None, page_rows: int) -> int:
     """
     if total is None:
         return 2
-    parts = math.ceil(total / (FILL * page_rows))
+    parts = math.ceil(min(total, MAX_PARTS**2 * page_rows) / (FILL * page_rows))
     if parts > MAX_PARTS_AT_ONCE:
         parts = math.ceil(math.sqrt(parts))
     return min(max(parts, 2), MAX_PARTS)

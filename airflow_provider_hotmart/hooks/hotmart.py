@@ -203,7 +203,8 @@ class HotmartHook(BaseHook):
         Send one call to an endpoint that this package does not know yet, with token, call budget and retries.
 
         :param path: below the base URL, such as ``/user/api/v1/me``.
-        :param params: the query.
+        :param params: the query, which does not show in logs and errors. None leaves a parameter out, a list
+            repeats it.
         :return: the decoded body.
         :raises HotmartError: of the kind that tells what is wrong.
         """

@@ -289,7 +289,7 @@ def test_secrets_are_masked_should_user_code_print_them(airflow: ThrowawayAirflo
             log.info("basic <%s>", client.config.basic)
             log.info("key <%s>", client.config.pseudonym_key)
             log.info("hottok <%s>", client.config.hottok)
-            log.info("token <%s>", client.session()._token())
+            log.info("token <%s>", client.session().log_in())
         talk()
     """
     with small_hotmart(client_id=CLIENT_ID, client_secret=CLIENT_SECRET) as hotmart:

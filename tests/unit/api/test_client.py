@@ -17,6 +17,7 @@ from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
+    HotmartConfigError,
     HotmartError,
     HotmartInvalidRequestError,
     HotmartNotFoundError,
@@ -32,7 +33,7 @@ from airflow_provider_hotmart.emulator import Fault, HotmartEmulator, Quirks
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.calls import Call
 from airflow_provider_hotmart.emulator.service.server import Reply
-from tests.integration.support import NO_LIMIT, PRODUCTS, SALES, account, client_of, config_for
+from tests.integration.support import PRODUCTS, SALES, account, client_of, config_for
 from tests.support import FakeClock, fetching_threads, serving, until
 
 TOKEN_PATH = "/security/oauth/token"
@@ -85,12 +86,26 @@ def products(client: HotmartClient) -> list[dict[str, Any]]:
 class TestGet:
     def test_a_path_that_nobody_has_declared_gets_token_and_query_and_gives_the_decoded_body(self) -> None:
         with scripted(Answer(200, '{"modules":[{"name":"João"}]}'.encode())) as (client, calls):
-            body = client.get(CLUB, {"subdomain": "acme & co", "is_extra": True, "page": 2, "nothing": None})
+            params = {"subdomain": "acme & co", "is_extra": True, "page": 2, "nothing": None, "id": ["a", "b"]}
+            body = client.get(CLUB, params)
         assert body == {"modules": [{"name": "João"}]}
         [call] = calls
         assert (call.method, call.path) == ("GET", CLUB)
-        assert call.params == {"subdomain": ["acme & co"], "is_extra": ["True"], "page": ["2"]}
+        assert call.params == {"subdomain": ["acme & co"], "is_extra": ["true"], "page": ["2"], "id": ["a", "b"]}
         assert call.headers["Authorization"] == "Bearer t0ken"
+
+    @pytest.mark.parametrize("path", ["user/api/v1/me", "//user/api/v1/me", "@elsewhere.example/me", ".example/me"])
+    def test_no_path_leads_to_another_host(self, path: str) -> None:
+        with scripted(Answer(200, b"{}")) as (client, calls):
+            client.get(path)
+        assert [call.path for call in calls] == ["/" + path.lstrip("/")]
+
+    @pytest.mark.parametrize("mark", ["?", "#"])
+    def test_a_query_in_the_path_would_show_in_errors_and_is_refused_unseen(self, mark: str) -> None:
+        with scripted() as (client, calls), pytest.raises(HotmartInvalidRequestError, match="params") as caught:
+            client.get(f"/user/api/v1/me{mark}email=maria@example.com")
+        assert "maria" not in str(caught.value)
+        assert not calls
 
     def test_a_body_may_be_an_array(self) -> None:
         with scripted(Answer(200, b"[1,2]")) as (client, _):
@@ -133,12 +148,13 @@ class TestGet:
         with pytest.raises(HotmartNotFoundError):
             client.get("/nothing/api/v1/here")
 
-    def test_the_query_does_not_show_in_errors_and_logs(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize("path", ["/payments/api/v1/sales/history", "/user/api/v1/me", "/me"])
+    def test_the_query_does_not_show_in_errors_and_logs(self, path: str, caplog: pytest.LogCaptureFixture) -> None:
         echo = b'{"error":"invalid_parameter","error_description":"no such buyer: mar**@example.com"}'
         caplog.set_level("DEBUG")
         refused = pytest.raises(HotmartInvalidRequestError)
         with scripted(Answer(503), Answer(400, echo)) as (client, _), refused as caught:
-            client.get("/payments/api/v1/sales/history", {"buyer_email": "maria@example.com"})
+            client.get(path, {"buyer_email": "maria@example.com"})
         told = str(caught.value) + caplog.text
         assert "invalid_parameter" in told
         assert "mar" not in told.replace("Hotmart", "").replace("hotmart", "")
@@ -256,7 +272,11 @@ class TestToken:
         with client_of(hotmart) as client:
             assert products(client) == hotmart.products
 
-    @pytest.mark.parametrize("lifetime", [b"", b',"expires_in":null', b',"expires_in":true', b',"expires_in":-1'])
+    @pytest.mark.parametrize(
+        "lifetime",
+        [b"", b',"expires_in":null', b',"expires_in":true', b',"expires_in":-1', b',"expires_in":' + b"9" * 400],
+        ids=lambda lifetime: lifetime.decode()[:20],
+    )
     def test_a_token_of_untold_life_is_used_for_a_while(self, hotmart: HotmartEmulator, lifetime: bytes) -> None:
         hotmart.faults.add(Fault.body(b'{"access_token":"x"' + lifetime + b"}"), path=TOKEN_PATH)
         with client_of(hotmart) as client:
@@ -451,20 +471,21 @@ class TestStop:
 
 class TestFailures:
     @pytest.mark.parametrize(
-        ("base_url", "told"),
+        ("base_url", "kind", "told"),
         [
-            ("https://a..b", "is no address"),
-            ("https://hotmart.invalid", "is not known to the network"),
-            ("http://127.0.0.1:1", "Connection to 127.0.0.1:1 refused"),
+            ("https://a..b", HotmartConfigError, "is no address"),
+            ("https://hotmart.invalid", HotmartTransportError, "is not known to the network"),
+            ("http://127.0.0.1:1", HotmartTransportError, "Connection to 127.0.0.1:1 refused"),
         ],
     )
-    def test_a_host_that_is_not_there_is_a_typed_error(
-        self, hotmart: HotmartEmulator, base_url: str, told: str
+    def test_a_host_that_is_not_there_is_a_typed_error_and_an_address_that_is_none_not_tried_again(
+        self, hotmart: HotmartEmulator, base_url: str, kind: type[HotmartError], told: str
     ) -> None:
         with client_of(hotmart, base_url=base_url, max_retries=1) as client:
-            with pytest.raises(HotmartTransportError, match=told):
+            before = client.budget.left
+            with pytest.raises(kind, match=told):
                 client.get(SALES)
-            assert client.budget.left < NO_LIMIT
+            assert before - client.budget.left == (1 if kind is HotmartConfigError else 2)
 
     def test_a_token_host_that_is_not_there_is_one_too(self, hotmart: HotmartEmulator) -> None:
         refused = pytest.raises(HotmartTransportError, match=r"Connection to 127\.0\.0\.1:1 refused")

@@ -18,6 +18,7 @@ import pytest
 
 from airflow_provider_hotmart.api import http
 from airflow_provider_hotmart.api.errors import (
+    HotmartConfigError,
     HotmartError,
     HotmartResponseError,
     HotmartTransportError,
@@ -144,6 +145,10 @@ class TestAnswers:
         with closing(RawServer(b"HTTP/1.1 200 OK\r\n\r\nabc", then="close")) as server:
             assert get(session, server.url).body == b"abc"
 
+    def test_a_length_that_is_no_number_says_nothing(self, session: HttpSession) -> None:
+        with closing(RawServer(b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\nabc", then="close")) as server:
+            assert get(session, server.url).body == b"abc"
+
     def test_a_connection_serves_one_call_after_the_other(self, session: HttpSession) -> None:
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         with closing(RawServer(answer)) as server:
@@ -243,7 +248,7 @@ class TestFailures:
     )
     def test_what_is_no_address_is_a_typed_error(self, session: HttpSession, url: str) -> None:
         error = failure(session, url)
-        assert isinstance(error, HotmartTransportError)
+        assert type(error) is HotmartConfigError
         assert "is no address: correct host of the connection" in str(error)
 
     @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -254,7 +259,7 @@ class TestFailures:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(variable, str(tmp_path / "company.pem"))
         error = failure(session, "https://127.0.0.1:1")
-        assert type(error) is HotmartTransportError
+        assert type(error) is HotmartConfigError
         assert "file of CA certificates does not exist: correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE" in str(error)
 
     def test_a_ca_bundle_that_is_none_is_a_typed_error(

@@ -151,6 +151,16 @@ class TestExactness:
             list(products(client))
         assert len(shop.calls) <= 20
 
+    def test_no_connection_is_thrown_away_where_pages_are_followed_beside_the_threads(
+        self, shop: HotmartEmulator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("WARNING")
+        shop.quirks = Quirks(max_page_size=2)
+        with client_of(shop, max_parallel_calls=1) as client:
+            query = build_query(PRODUCTS_ENDPOINT, now=NOW.timestamp(), status=["ACTIVE", "DRAFT", "DELETED"])
+            assert sum(len(batch) for batch in Listing(client, query)) > 2
+        assert caplog.text == ""
+
     def test_products_of_several_statuses_come_once(self, shop: HotmartEmulator) -> None:
         shop.products[0]["status"] = "DRAFT"
         shop.products[1]["status"] = "ACTIVE"
@@ -340,6 +350,15 @@ class TestTransaction:
     def test_a_code_that_there_is_not_finds_nothing(self, old: HotmartEmulator) -> None:
         with client_of(old) as client:
             assert found(client, transaction="HP0000000000") == []
+
+    def test_codes_that_there_are_not_are_looked_for_side_by_side(self, old: HotmartEmulator) -> None:
+        old.quirks = Quirks(transaction_window="default")
+        codes = [f"HP{number:010}" for number in range(20)]
+        with client_of(old) as client:
+            assert found(client, transaction=codes) == []
+        windows = [str(call.params.get("start_date")) for call in old.calls]
+        assert len(windows) == len(codes) * len(set(windows))
+        assert windows[::20] == sorted(set(windows), key=windows.index), "all codes in one window, then in the next"
 
     def test_with_dates_it_is_looked_for_between_them_alone(self, old: HotmartEmulator) -> None:
         with client_of(old) as client:

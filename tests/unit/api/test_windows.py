@@ -95,7 +95,7 @@ def test_a_window_reads_as_iso_dates() -> None:
     assert Window(0, 60).isoformat() == (iso(0), iso(60))
 
 
-@given(st.integers(0, 10**12), st.integers(1, 500))
+@given(st.integers(0, 10**12) | st.just(10**400), st.integers(1, 500))
 def test_a_window_is_cut_in_two_at_least_and_never_into_more_parts_than_memory_bears(total: int, rows: int) -> None:
     assert 2 <= parts_for(total, rows) <= MAX_PARTS
 
