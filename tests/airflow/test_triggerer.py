@@ -293,7 +293,7 @@ def whom_a_run_recorded_that_fails_a_watcher_reports(airflow3: Components, hotma
     airflow3.call("POST", "dags/given_up/dagRuns", {"dag_run_id": "run", "logical_date": "2026-03-01T00:00:00Z"})
     airflow3.wait_for(lambda: airflow3.state("given_up") == "running")
     # Recorded before the watcher can see it.
-    sale = hotmart.add_sale(ordered_at=datetime.now(UTC) + timedelta(seconds=3))
+    sale = hotmart.add_sale(ordered_at=datetime.now(UTC) + timedelta(seconds=15))
     record_as(Run("given_up", "new_people", "run"), airflow3.home / "shelf" / "watcher" / "ledger.json", sale)
     airflow3.wait_for(lambda: sale.transaction in told(airflow3, "hotmart_sales"))
     wait_for_polls(airflow3, hotmart, 2)
