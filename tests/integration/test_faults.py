@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -288,8 +289,9 @@ def test_a_service_that_stays_silent_fails_with_a_transport_error(running: Get, 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_service_that_goes_away_in_the_middle_fails_with_a_transport_error(tmp_path: Path, width: int) -> None:
     with account(6_400, statuses=["COMPLETE"]) as hotmart, client_of(hotmart, width) as client:
-        # On the way into an answer, which nobody gets then.
-        hotmart.on_call = lambda _: hotmart.stop() if len(hotmart.calls) >= 5 else None
+        # On the way into the fifth answer, which nobody gets then, however many others are under way.
+        number = count(1)
+        hotmart.on_call = lambda _: hotmart.stop() if next(number) >= 5 else None
         assert_fails(client, tmp_path, HotmartTransportError, **FILTERS)
 
 
