@@ -1,4 +1,4 @@
-"""What every test relies on: an Airflow home of its own, Airflow's deprecations as errors, how examples are drawn."""
+"""What every test relies on: an Airflow home of its own, no proxy, deprecations as errors, how examples are drawn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -20,13 +21,22 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
 
 with suppress(ImportError):  # some environments have none, and no test that needs it
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 
     # Properties are tried on the same examples in every run, however slow the machine; with
     # --hypothesis-profile=many on more, and on others in every run.
-    settings.register_profile("usual", derandomize=True, deadline=None, database=None)
-    settings.register_profile("many", max_examples=200, deadline=None, print_blob=True)
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("usual", derandomize=True, deadline=None, database=None, suppress_health_check=slow)
+    settings.register_profile("many", max_examples=200, deadline=None, print_blob=True, suppress_health_check=slow)
     settings.load_profile("usual")
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call what listens on this machine directly; only what `tests/release` installs may come through a proxy."""
+    if Path(__file__).with_name("release") not in request.path.parents:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from airflow_provider_hotmart.emulator.service.calls import Call
 from airflow_provider_hotmart.emulator.service.server import Reply, Server
@@ -121,6 +124,32 @@ def serving(reply: Callable[[Call], Reply]) -> Iterator[str]:
         server.stop()
 
 
+def free_port() -> int:
+    """
+    A port for a server that cannot choose one by itself.
+
+    It lies below those that the system hands out: among them, some client's connection may have it first.
+    """
+    handed_out_from = 32_768
+    with suppress(OSError):
+        handed_out_from = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    # Not the generator that tests seed: processes that run at the same time would choose alike.
+    chance = random.SystemRandom()
+    while True:
+        port = chance.randrange(20_000, handed_out_from) if handed_out_from > 25_000 else 0
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+
+
+@contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port where nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
+
+
 def fetching_threads() -> list[threading.Thread]:
     """The threads in which listings fetch."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("hotmart_")]
@@ -128,8 +157,7 @@ def fetching_threads() -> list[threading.Thread]:
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for something that is about to become true."""
-    for _ in range(2000):
-        if true():
-            return
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, "it has not become true in a minute"
         time.sleep(0.01)
-    raise AssertionError("it has not become true in 20 seconds")

@@ -20,8 +20,9 @@ import psutil
 import requests
 import sqlalchemy
 
-from tests.airflow.history import free_port, postgres, postgres_is_installed
+from tests.airflow.history import postgres, postgres_is_installed
 from tests.airflow.support import environment, python
+from tests.support import free_port
 
 _T = TypeVar("_T")
 #: Seconds to wait for what takes one or two on an idle machine.

@@ -32,12 +32,6 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayAirflow:
     return ThrowawayAirflow(Path(shared) / "migrated-airflow", tmp_path_factory.mktemp("airflow"))
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def hotmart() -> Iterator[HotmartEmulator]:
     with small_hotmart() as emulator:

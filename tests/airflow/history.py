@@ -6,7 +6,6 @@ import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.airflow.support import LONGEST, environment
+from tests.support import free_port
 
 RUNNER = Path(__file__).with_name("history_runner.py")
 
@@ -121,11 +121,6 @@ def history(home: Path, dags: str, **changes: str) -> Iterator[History]:
             process.communicate()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def _postgres_tool(name: str) -> str | None:
     """Where a tool of PostgreSQL is; Debian keeps them apart by version."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
@@ -160,11 +155,11 @@ def postgres() -> Iterator[str]:
     data = str(folder / "data")
     try:
         run(initdb, "-D", data, "-A", "trust", "-U", "airflow", "-E", "UTF8", "--no-sync")
-        run(pg_ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+        run(pg_ctl, "-D", data, "-w", "-t", str(LONGEST), "-l", str(folder / "log"), "-o", options, "start")
         try:
             yield f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
         finally:
-            run(pg_ctl, "-D", data, "-w", "-m", "immediate", "stop")
+            run(pg_ctl, "-D", data, "-w", "-t", str(LONGEST), "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

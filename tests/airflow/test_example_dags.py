@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,15 @@ def test_a_deprecation_in_a_dag_file_would_be_noticed(airflow: ThrowawayAirflow)
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
+def wait_for_the_day() -> datetime:
+    """When today began in São Paulo, where it goes on for as long as a test takes."""
+    now = datetime.now(SAO_PAULO)
+    left = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), SAO_PAULO) - now
+    if left < timedelta(minutes=2):
+        time.sleep(left.total_seconds() + 1)
+    return datetime.now(SAO_PAULO).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def test_the_daily_example_writes_yesterday(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
     example = "hotmart_daily_to_object_storage"
     # 06:00 in São Paulo, when it is scheduled; a moment that is still the day before in São Paulo; and, on
@@ -93,6 +103,7 @@ def test_the_daily_example_writes_yesterday(airflow: ThrowawayAirflow, tmp_path:
     scheduled = datetime.combine(NOW.date() - timedelta(days=3), datetime.min.time(), UTC) + timedelta(hours=9)
     late = scheduled.replace(hour=1) - timedelta(days=2)
     runs = [{"dag_id": example, "logical_date": moment.isoformat()} for moment in (scheduled, late)]
+    today = wait_for_the_day()
     if HAS_SUPERVISOR:
         runs.append({"dag_id": example, "logical_date": None})
 
@@ -110,7 +121,7 @@ def test_the_daily_example_writes_yesterday(airflow: ThrowawayAirflow, tmp_path:
         late_end = late if HAS_SUPERVISOR else scheduled - timedelta(days=3)
         days.append(late_end.astimezone(SAO_PAULO).date() - timedelta(days=1))
         if HAS_SUPERVISOR:
-            days.append(datetime.now(SAO_PAULO).date() - timedelta(days=1))
+            days.append(today.date() - timedelta(days=1))
         listed_on = [day + timedelta(days=1) for day in days]
         for folder, named in (("participants", days), ("products", listed_on)):
             names = sorted(path.name for path in (tmp_path / folder).iterdir())
@@ -127,7 +138,8 @@ def test_the_daily_example_writes_yesterday(airflow: ThrowawayAirflow, tmp_path:
 def test_the_refunds_example_counts_by_product(airflow: ThrowawayAirflow) -> None:
     example = "hotmart_refunds_to_xcom"
     statuses = ["REFUNDED", "PARTIALLY_REFUNDED", "CHARGEBACK"]
-    with small_hotmart(sales=300, days=60, clock=Clock(frozen=NOW), statuses=["COMPLETE", *statuses]) as hotmart:
+    now = datetime.now(UTC).replace(microsecond=0)
+    with small_hotmart(sales=300, days=60, clock=Clock(frozen=now), statuses=["COMPLETE", *statuses]) as hotmart:
         run = airflow.run(
             ROOT / "dags_examples" / f"{example}.py",
             {"dag_id": example, "conf": {"days": 40}},
@@ -136,7 +148,7 @@ def test_the_refunds_example_counts_by_product(airflow: ThrowawayAirflow) -> Non
         check_parsed(run, example)
         buyers = run.task("buyers").xcom
         # The window ends with the run, and no sale is younger than the emulator's clock.
-        start = NOW - timedelta(days=40)
+        start = now - timedelta(days=40)
         expected = {one for one in hotmart.truth(statuses, start) if one[1] == "BUYER"}
         edge = {one[0] for one in hotmart.truth(statuses, start, start + timedelta(minutes=5))}
         found = {one["transaction"] for one in buyers}
@@ -153,7 +165,7 @@ def test_the_refunds_example_counts_by_product(airflow: ThrowawayAirflow) -> Non
 
 def test_the_backfill_example_goes_month_by_month_until_today(airflow: ThrowawayAirflow, tmp_path: Path) -> None:
     example = "hotmart_backfill"
-    today = datetime.now(SAO_PAULO).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = wait_for_the_day()
     months = [today.replace(day=1)]
     while len(months) < 14:
         months.insert(0, (months[0] - timedelta(days=1)).replace(day=1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -26,6 +25,7 @@ from tests.airflow.support import (
     small_hotmart,
 )
 from tests.airflow.versions import LINE
+from tests.support import refusing_port
 
 pytestmark = pytest.mark.airflow
 
@@ -47,11 +47,6 @@ def as_the_ui_tests(fields: dict[str, Any]) -> tuple[bool, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_PASSING_NAME", tested.get_uri())
         return tested.test_connection()
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_a_connection_that_works_is_told_so(hotmart: HotmartEmulator) -> None:
@@ -99,11 +94,12 @@ def test_a_missing_permission_is_told(hotmart: HotmartEmulator, status: Any) -> 
 
 
 def test_a_network_that_does_not_work_is_told(hotmart: HotmartEmulator) -> None:
-    nowhere = f"http://127.0.0.1:{unused_port()}"
-    for changes in ({"host": nowhere, "token_url": hotmart.token_url}, {"host": nowhere}):
-        works, told = as_the_ui_tests(connection(hotmart, **changes))
-        assert not works
-        assert told.startswith("No network. Connection to 127.0.0.1")
+    with refusing_port() as port:
+        nowhere = f"http://127.0.0.1:{port}"
+        for changes in ({"host": nowhere, "token_url": hotmart.token_url}, {"host": nowhere}):
+            works, told = as_the_ui_tests(connection(hotmart, **changes))
+            assert not works
+            assert told.startswith("No network. Connection to 127.0.0.1")
 
 
 def test_a_host_without_an_address_is_told(hotmart: HotmartEmulator) -> None:

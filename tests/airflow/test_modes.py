@@ -65,7 +65,9 @@ class Unreachable(TaskRun):
 
 def let(happens: str, hotmart: HotmartEmulator) -> tuple[dict[str, Any], type[TaskRun]]:
     """Prepare what happens; give the arguments of the sensor, and its task instance."""
-    arguments: dict[str, Any] = {}
+    # What comes after some looks comes however long they take.
+    lasts = happens in ("somebody comes", "Hotmart fails for a while", "no permission any more")
+    arguments: dict[str, Any] = {"timeout": 60} if lasts else {}
     kind = TaskRun
     if happens == "somebody comes":
         hotmart.add_sale()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import compileall
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, environment, python
+from tests.airflow.support import HAS_SUPERVISOR, ROOT, ThrowawayAirflow, environment, python
 
 pytestmark = pytest.mark.airflow
 
 #: Milliseconds of processor time that all operators may add to Airflow's own import; Airflow 2 takes its time to make
 #: a class of operators.
 MOST_ADDED = 20 if HAS_SUPERVISOR else 60
-RUNS = 5
+#: How often that may be measured at most: what else the machine does makes it more at times, and never less.
+MOST_RUNS = 20
 MODULES = ("club", "events", "products", "sales", "subscriptions")
 
 BACKEND = '''
@@ -107,13 +110,17 @@ AIRFLOW = "from airflow.sdk import DAG, BaseOperator" if HAS_SUPERVISOR else "im
 
 
 def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path: Path) -> None:
-    took, added = [], []
-    for _ in range(RUNS):
-        operators = "\n".join(f"import airflow_provider_hotmart.operators.{name}" for name in MODULES)
-        done = python(tmp_path, IMPORT.format(airflow=AIRFLOW, operators=operators))
-        milliseconds, modules = json.loads(done.stdout.splitlines()[-1])
+    # Compiled, as an installed package is, also where this checkout is not.
+    name = "airflow_provider_hotmart"
+    shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compileall.compile_dir(tmp_path / name, quiet=1)
+    operators = "\n".join(f"import {name}.operators.{module}" for module in MODULES)
+    code = IMPORT.format(airflow=AIRFLOW, operators=operators)
+    took: list[float] = []
+    while len(took) < MOST_RUNS and not (took and min(took) < MOST_ADDED):
+        done = python(tmp_path, code, "-P", PYTHONPATH=str(tmp_path))
+        milliseconds, added = json.loads(done.stdout.splitlines()[-1])
         took.append(milliseconds)
-        added.append(modules)
     assert min(took) < MOST_ADDED, took
     own = {
         "airflow_provider_hotmart",
@@ -127,9 +134,9 @@ def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path:
         "airflow_provider_hotmart.operators.base",
         *(f"airflow_provider_hotmart.{of}.{name}" for of in ("operators", "api.endpoints") for name in MODULES),
     }
-    assert {name for name in added[0] if name.startswith("airflow_provider_hotmart")} <= own
+    assert {name for name in added if name.startswith("airflow_provider_hotmart")} <= own
     heavy = ("requests", "urllib3", "pendulum", "fsspec", "upath", "wtforms", "flask")
-    assert [name for name in added[0] if name.partition(".")[0] in heavy] == []
+    assert [name for name in added if name.partition(".")[0] in heavy] == []
 
 
 def test_importing_the_package_and_its_metadata_imports_nothing(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ DAGS = """
 
     MODES = {"poke": {}, "reschedule": {"mode": "reschedule"}, "deferrable": {"deferrable": True}}
     USUAL = {"poke_interval": 0.05, "timeout": 1, "roles": "BUYER"}
+    # For those whose second look is to find somebody, however long the first one takes.
+    PATIENT = {"timeout": 120}
 
     def sensor(name, mode="poke", **arguments):
         with DAG(f"{name}_{mode}", start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=None):
@@ -33,8 +35,9 @@ DAGS = """
     for mode in MODES:
         sensor("sequence", mode)
         sensor("soft", mode, soft_fail=True)
-        sensor("patient", mode)
-        sensor("private", mode, roles=None)
+        sensor("impatient", mode)
+        sensor("patient", mode, **PATIENT)
+        sensor("private", mode, roles=None, **PATIENT)
         sensor("wrong", mode, transaction_status="{{ 'APROVED' }}", soft_fail=False)
         sensor("huge", mode, lookback=timedelta(days=10_000))
         sensor("negative", mode, lookback=-timedelta(days=1))
@@ -42,8 +45,8 @@ DAGS = """
         sensor("unreadable", mode, ledger=__file__)
     sensor("now", since="now")
     sensor("filed", ledger=__file__ + ".ledger")
-    sensor("event", "deferrable")
-    sensor("lenient", "deferrable", never_fail=True)
+    sensor("event", "deferrable", **PATIENT)
+    sensor("lenient", "deferrable", never_fail=True, **PATIENT)
     with DAG("mapped_poke", start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=None):
         HotmartNewSalesParticipantsSensor.partial(task_id="new_people", soft_fail=True, **USUAL).expand(
             product_id="PRODUCTS"
@@ -153,7 +156,7 @@ def test_since_now_goes_on_where_a_run_that_met_nobody_began(runs: History, hotm
 
 @each_mode
 def test_a_sensor_that_meets_nobody_times_out_like_any_other(runs: History, mode: str) -> None:
-    found = runs.run(f"patient_{mode}", "one")
+    found = runs.run(f"impatient_{mode}", "one")
     assert found.states == {"new_people": "failed"}
     assert runs.run(f"soft_{mode}", "one").states == {"new_people": "skipped"}
     assert found.transactions() is None

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.airflow.history import free_port, postgres
+from tests.airflow.history import postgres
+from tests.support import free_port
 
 #: Seconds that a server may take to start.
 LONGEST_START = 60

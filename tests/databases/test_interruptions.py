@@ -211,8 +211,14 @@ def test_a_lost_connection_may_pass(loader: Loader, database: Database) -> None:
     loader.load(loader.file(row(1)))
     load = make_load(loader.file(row(2)))
     connection = database.connect()
+
+    def end_who_waits() -> None:
+        until = time.monotonic() + 100
+        while not database.rows(END_OTHERS) and time.monotonic() < until:
+            time.sleep(0.1)
+
     with another_transaction(database, "LOCK TABLE participants"):
-        ending = threading.Timer(1, lambda: database.rows(END_OTHERS))
+        ending = threading.Thread(target=end_who_waits)
         ending.start()
         with pytest.raises(LoadError, match="run it again") as caught:
             load.run(connection)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ from tests.integration.support import (
     products,
     write,
 )
+from tests.support import refusing_port
 
 ONE: dict[str, Any] = {"transaction_status": "COMPLETE", **YEAR}
 SERIAL, PARALLEL = 1_203, 6_400
@@ -91,7 +92,7 @@ class TestToken:
                 if next(number) == 5:
                     hotmart.expire_tokens()
 
-            hotmart.after_call = expire
+            hotmart.on_call = expire
             write(client, tmp_path / "all.jsonl", **ONE)
             assert_exact(tmp_path / "all.jsonl", hotmart.truth())
             assert any(call.status == 401 for call in hotmart.calls)
@@ -304,15 +305,14 @@ class TestTls:
     ) -> None:
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
-        with closing(socket.create_server(("127.0.0.1", 0))) as closed:
-            port = closed.getsockname()[1]
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         host = "http://hotmart.invalid"
-        with (
-            client_of(shop, base_url=host, token_url=host + TOKEN_PATH) as client,
-            pytest.raises(HotmartTransportError, match="proxy did not connect"),
-        ):
-            list(products(client))
+        with refusing_port() as port:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+            with (
+                client_of(shop, base_url=host, token_url=host + TOKEN_PATH) as client,
+                pytest.raises(HotmartTransportError, match="proxy did not connect"),
+            ):
+                list(products(client))
 
 
 class TestSelectThatMatchesNothing:
@@ -468,5 +468,5 @@ def work():
 
 threading.Thread(target=work).start()
 """
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=200)
         assert ran.stdout.strip() == str(len(shop.products)), ran.stderr

@@ -24,6 +24,7 @@ PARTS = {
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(version("apache-airflow").startswith("2."), reason="the benchmarks are for Airflow 3"),
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the benchmarks read Linux's accounts"),
 ]
@@ -40,7 +41,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -28,10 +28,10 @@ NAME = f"airflow_provider_hotmart-{airflow_provider_hotmart.__version__}"
 BIN = Path(sys.executable).parent
 #: Kilobytes that a picture in the documentation may have.
 LARGEST_PICTURE = 300
-LONGEST = 280
+LONGEST = 600
 AIRFLOW = version("apache-airflow")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
@@ -260,7 +260,6 @@ def airflow(installed: Path) -> dict[str, str]:
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(900)
 def test_the_installed_wheel_shows_in_airflow(installed: Path, airflow: dict[str, str]) -> None:
     ask = "import airflow_provider_hotmart as it; print(it.__file__)"
     where = run("venv/bin/python", "-c", ask, cwd=installed, **airflow)
@@ -271,7 +270,6 @@ def test_the_installed_wheel_shows_in_airflow(installed: Path, airflow: dict[str
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("dag", "files"),
     [
@@ -293,7 +291,6 @@ def test_the_examples_of_the_documentation_run_on_the_installed_wheel(
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(900)
 def test_every_example_of_the_documentation_loads_on_the_installed_wheel(
     installed: Path, airflow: dict[str, str]
 ) -> None:

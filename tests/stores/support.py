@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import requests
 
 from tests.stores.gate import Gate
+from tests.support import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "hotmart"
@@ -218,11 +219,6 @@ class Azure:
             self._client.upload_blob(name, b"", overwrite=True)
         for name in list(self._client.list_blob_names()):
             self._client.delete_blob(name)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def test_whoever_is_stopped_does_not_wait_for_a_token_that_others_fetch() -> Non
 
     def slow() -> Token:
         begun.set()
-        assert end.wait(20)
+        assert end.wait(100)
         return Token("token-1", TWO_DAYS)
 
     def stopped() -> None:
@@ -129,7 +129,7 @@ def test_whoever_is_stopped_does_not_wait_for_a_token_that_others_fetch() -> Non
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(cache.get, slow, go_on)
-        assert begun.wait(20)
+        assert begun.wait(100)
         for wait in (lambda: cache.get(slow, stopped), lambda: cache.replace("old", slow, stopped)):
             with pytest.raises(InterruptedError):
                 wait()
@@ -142,15 +142,15 @@ def test_a_forked_process_does_not_wait_for_the_thread_that_fetches_the_token() 
 
     def slow() -> Token:
         begun.set()
-        assert end.wait(20)
+        assert end.wait(100)
         return Token("parent's", TWO_DAYS)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(cache.get, slow, go_on)
-        assert begun.wait(20)
+        assert begun.wait(100)
         child = os.fork()
         if not child:  # pragma: no cover - another process
-            signal.alarm(15)
+            signal.alarm(60)
             os._exit(0 if cache.get(TokenHost(), go_on) == "token-1" else 1)
         end.set()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -413,7 +413,7 @@ class TestStop:
             session.stop()
             for body in bodies[: session.width]:
                 assert isinstance(body.exception(20), HotmartStoppedError)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert len(hotmart.calls) == session.width
 
     def test_closing_a_session_ends_what_is_under_way_too(
@@ -425,7 +425,7 @@ class TestStop:
         until(lambda: len(hotmart.calls) == session.width)
         began = time.monotonic()
         session.close()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert all(body.done() for body in bodies)
         assert not fetching_threads()
 
@@ -447,7 +447,7 @@ class TestStop:
             began = time.monotonic()
             session.stop()
             assert all(isinstance(body.exception(20), HotmartStoppedError) for body in bodies)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
 
     def test_nothing_is_sent_after_a_stop(self, hotmart: HotmartEmulator, client: HotmartClient) -> None:
         with client.session() as session:

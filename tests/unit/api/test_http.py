@@ -29,7 +29,7 @@ from airflow_provider_hotmart.emulator import Fault, Quirks
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.faults import Delivery
 from airflow_provider_hotmart.emulator.service.server import Reply
-from tests.support import serving
+from tests.support import refusing_port, serving
 
 PATH = "/payments/api/v1/sales/users"
 SECRET_QUERY = {"buyer_email": "maria@example.com"}
@@ -114,13 +114,6 @@ def answered(answer: Answer, **how: Any) -> Iterator[str]:
     """A server that always gives one answer."""
     with serving(lambda _: Reply(Answer(answer.status, answer.body, headers=dict(answer.headers)), **how)) as url:
         yield url
-
-
-def closed_port() -> int:
-    """A port where nobody listens."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
-        port: int = closed.getsockname()[1]
-        return port
 
 
 class TestAnswers:
@@ -214,8 +207,8 @@ class TestFailures:
             assert "was cut short" in str(failure(session, url))
 
     def test_a_connection_that_is_refused_names_host_port_and_reason(self, session: HttpSession) -> None:
-        port = closed_port()
-        error = failure(session, f"http://127.0.0.1:{port}")
+        with refusing_port() as port:
+            error = failure(session, f"http://127.0.0.1:{port}")
         assert type(error) is HotmartTransportError
         assert f"Connection to 127.0.0.1:{port} refused" in str(error)
 
@@ -290,16 +283,17 @@ class TestProxy:
     ) -> None:
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
-        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
-        with answered(Answer(200, BODY)) as url:
+        with refusing_port() as port, answered(Answer(200, BODY)) as url:
+            for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+                monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
             assert get(session, url.replace("127.0.0.1", host)).body == BODY
 
     def test_other_hosts_do(self, session: HttpSession, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
-        error = failure(session, "http://hotmart.invalid")
+        with refusing_port() as port:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+            error = failure(session, "http://hotmart.invalid")
         assert "The proxy did not connect to hotmart.invalid:80: check the proxy settings" in str(error)
 
 
@@ -319,14 +313,14 @@ class TestAbort:
             session.abort()
             assert all(isinstance(call.exception(20), HotmartTransportError) for call in calls)
             assert isinstance(failure(session, url), HotmartTransportError)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
 
     def test_a_body_that_is_being_read_is_broken_off(self, session: HttpSession) -> None:
         with closing(RawServer(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", then="silence")) as server:
             threading.Timer(0.3, session.abort).start()
             began = time.monotonic()
             assert isinstance(failure(session, server.url), HotmartTransportError)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
 
     def test_aborting_twice_or_without_any_call_does_no_harm(self, session: HttpSession) -> None:
         session.abort()

@@ -187,25 +187,32 @@ class TestRanks:
         assert given == sorted(given)
         assert len(shop.calls) == len(SaleStatus)
 
-    def test_statuses_of_one_rank_take_the_time_of_one_call(self, shop: HotmartEmulator) -> None:
-        shop.latency = 0.3
+    def test_statuses_of_one_rank_are_under_way_together(self, shop: HotmartEmulator) -> None:
+        # None is answered before all of its rank have come.
+        together: dict[str, threading.Barrier] = {}
+        for rank in ranks():
+            together |= dict.fromkeys(map(str, rank), threading.Barrier(len(rank)))
+
+        def come(call: Call) -> None:
+            together[of(call, "transaction_status")].wait(15)
+
+        shop.on_call = come
         with client_of(shop, width=16) as client:
-            client.check()
-            began = time.monotonic()
-            found(client, transaction_status="ALL", **YEAR)
-            took = time.monotonic() - began
-        assert took < (len(ranks()) + 1) * shop.latency + 1
+            everybody = found(client, transaction_status="ALL", **YEAR)
+        assert {call.status for call in shop.calls} == {200}
+        assert len(everybody) > 0
 
     @pytest.mark.parametrize("width", WIDTHS)
     def test_a_sale_that_moves_on_between_two_ranks_is_seen_twice_and_never_missed(self, width: int) -> None:
         with account(0) as hotmart:
             sale = hotmart.add_sale(status="APPROVED", ordered_at=NOW - DAY)
 
+            # On the way into the later answer: what is to follow the earlier one may be overtaken by the later call.
             def move(call: Call) -> None:
-                if of(call, "transaction_status") == "APPROVED":
+                if of(call, "transaction_status") == "REFUNDED":
                     hotmart.move(sale.transaction, "REFUNDED")
 
-            hotmart.after_call = move
+            hotmart.on_call = move
             with client_of(hotmart, width) as client:
                 statuses = [status for *_, status in found(client, transaction_status="ALL", **YEAR)]
         assert set(statuses) == {"APPROVED", "REFUNDED"}
@@ -536,7 +543,7 @@ class TestEnd:
             began = time.monotonic()
             with pytest.raises(HotmartNotFoundError):
                 found(client, transaction_status="STARTED,PRE_ORDER", **YEAR)
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
             assert fetching_threads() == []
 
     @pytest.mark.parametrize("wait", ["answer", "budget", "failure"])
@@ -550,12 +557,12 @@ class TestEnd:
             else:
                 shop.faults.add(Fault.status(503), path=SALES, times=None)
             listing = listing_of(client, **COMPLETE)
+            began = time.monotonic()
             stopping = threading.Timer(0.5, listing.stop)
             stopping.start()
-            began = time.monotonic()
             with pytest.raises(HotmartStoppedError, match="its task was"):
                 list(listing)
-            assert 0.4 < time.monotonic() - began < 5
+            assert 0.4 < time.monotonic() - began < 15
             assert fetching_threads() == []
 
     def test_a_listing_that_was_stopped_before_it_began_sends_no_call(self, shop: HotmartEmulator) -> None:

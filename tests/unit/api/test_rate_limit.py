@@ -295,7 +295,7 @@ def test_a_forked_process_does_not_wait_for_threads_that_it_has_not() -> None:
         time.sleep(0.01)
     child = os.fork()
     if not child:  # pragma: no cover - another process
-        signal.alarm(15)
+        signal.alarm(60)
         budget.acquire(budget, time.sleep)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

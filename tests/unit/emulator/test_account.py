@@ -103,9 +103,9 @@ def test_a_clock_runs_or_stands_and_can_be_turned() -> None:
     assert frozen.now() == NOW.timestamp() + 3600
     frozen.set(datetime(2026, 1, 1))  # noqa: DTZ001
     assert frozen.now() == datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-    assert abs(running.now() - datetime.now(UTC).timestamp()) < 5
+    assert abs(running.now() - datetime.now(UTC).timestamp()) < 60
     running.set(NOW)
-    assert 0 <= running.now() - NOW.timestamp() < 5
+    assert 0 <= running.now() - NOW.timestamp() < 60
 
 
 def test_a_clock_may_run_faster_and_is_set_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:

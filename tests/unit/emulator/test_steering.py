@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import requests
 
 from airflow_provider_hotmart.emulator import HotmartEmulator
 from airflow_provider_hotmart.emulator.__main__ import main, parser
+from tests.support import refusing_port
 from tests.unit.emulator.support import Client, emulator, everything
 
 
@@ -95,10 +95,9 @@ def test_a_sale_needs_a_product(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1", "127.0.0.1:8085", "http://127.0.0.1:{port}"])
 def test_an_emulator_that_is_not_there_is_named(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = url.format(port=free.getsockname()[1])
-    assert main(["sale", "--url", url]) == 1
+    with refusing_port() as port:
+        url = url.format(port=port)
+        assert main(["sale", "--url", url]) == 1
     assert f"No emulator answers at {url}" in capsys.readouterr().err
 
 

@@ -301,7 +301,7 @@ LINE = {"old": '{"old":1}\n', "new": '{"new":1}\n'}
 def drive(path: Path, system: str, do: str, **job: Any) -> Any:
     told = json.dumps({"path": str(path), "system": system, "do": do, **LINE, **job})
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER, told], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+        [sys.executable, "-c", DRIVER, told], capture_output=True, text=True, timeout=280, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

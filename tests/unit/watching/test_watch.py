@@ -182,7 +182,7 @@ def test_a_set_as_a_filter_is_the_same_from_process_to_process() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=200,
         ).stdout
         for seed in ("0", "1", "2", "3")
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
 import pytest
+import time_machine
 
 from airflow_provider_hotmart.storage import StorageError
 from airflow_provider_hotmart.webhooks.archive import Archive
@@ -19,6 +21,13 @@ from tests.airflow.versions import attach
 def delivery(days_ago: int, name: str = "00000000-0000-4000-8000-0000000000aa") -> Delivery:
     moment = datetime.now(UTC) - timedelta(days=days_ago)
     return Delivery(name, "PURCHASE_APPROVED", occurred_at=moment.isoformat(timespec="milliseconds"))
+
+
+@pytest.fixture(autouse=True)
+def one_day() -> Iterator[None]:
+    """Let no test begin on one day and end on the next."""
+    with time_machine.travel(datetime(2026, 3, 15, 12, tzinfo=UTC)):
+        yield
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -63,7 +72,7 @@ def test_a_delivery_for_one_connection_has_the_old_days_of_all_removed(folder: s
     Archive(folder, 0, []).keep("quiet", delivery(31), b"{}")
     Archive(folder, 30, ["never_used", "quiet", "busy"]).keep("busy", delivery(0), b"{}")
     for cleaning in [thread for thread in threading.enumerate() if thread.name == "hotmart-archive"]:
-        cleaning.join(10)
+        cleaning.join()
     assert [path.partition("/")[0] for path in files(folder)] == ["busy"]
 
 

@@ -47,13 +47,13 @@ def test_the_command_line_serves_until_it_is_stopped(number: signal.Signals) -> 
             connection["extra"]["token_url"],
             auth=(connection["login"], connection["password"]),
             data={"grant_type": "client_credentials"},
-            timeout=10,
+            timeout=60,
         ).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        answers = [requests.get(connection["host"] + SALES, headers=headers, timeout=10) for _ in range(2)]
+        answers = [requests.get(connection["host"] + SALES, headers=headers, timeout=60) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [503, 200]
         running.send_signal(number)
-        assert running.wait(10) == 0
+        assert running.wait(60) == 0
     finally:
         running.kill()
         running.wait()

@@ -170,18 +170,18 @@ def test_stopping_does_not_wait_for_a_stalled_answer(client: Client, hotmart: Ho
 
     asking = threading.Thread(target=ask)
     asking.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while hotmart.faults.pending and time.monotonic() < deadline:
         time.sleep(0.01)
     began = time.monotonic()
     hotmart.stop()
-    asking.join(10)
+    asking.join(60)
     assert not asking.is_alive()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert len(failed) == 1
     serving = [thread for thread in threading.enumerate() if thread.name == "hotmart-emulator-connection"]
     for thread in serving:
-        thread.join(2)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in serving)
 
 
