@@ -88,6 +88,7 @@ def listed(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("quirk", ["order=date"])
 def test_a_million_participants_take_no_more_memory_than_ten_thousand(tmp_path: Path, quirk: str) -> None:
@@ -101,6 +102,7 @@ def test_a_million_participants_take_no_more_memory_than_ten_thousand(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_sales_with_everything_are_the_same_bytes_and_take_no_more_memory_than_participants(tmp_path: Path) -> None:
     year = {"transaction_status": "ALL", "sales_start_date": "2025-03-15T12:00:00+00:00", "sales_end_date": NOW}
