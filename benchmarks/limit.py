@@ -211,7 +211,7 @@ def measure_limit(options: Options) -> Findings:
     mine = _median(found[OURS], lambda one: one.pages_a_minute)
     for name in peers:
         times = mine / _median(found[name], lambda one: one.pages_a_minute)
-        checks.append(Check(f"pages a minute beside {name}", "at least 4 times", f"{times:.1f} times", times >= 4))
+        checks.append(Check(f"pages a minute beside {name}", "at least 5 times", f"{times:.1f} times", times >= 5))
     return Findings([table], checks)
 
 

@@ -39,7 +39,7 @@ class HotmartClient:
     Safe to use from several threads. Clients of one credential in one process share its token and its call budget.
 
     :param config: where Hotmart is, and as whom to call it.
-    :param clock: the passing of time.
+    :param clock: gives the time, and waits.
     :param on_secret: called with each access token before it is first used, so that logs can mask it.
     """
 
@@ -98,7 +98,7 @@ class HotmartClient:
             held[1].close()
 
     def _shared_session(self) -> Session:
-        """The connections for single calls; a forked process has its own."""
+        """Give the connections for single calls; a forked process has its own."""
         with self._lock:
             if self._session is None or self._session[0] != os.getpid():
                 self._session = (os.getpid(), self.session())
@@ -134,7 +134,7 @@ class Session:
 
     Threads only fetch bytes; the caller's thread takes them apart.
 
-    :param client: whose credential it uses.
+    :param client: has the token, the call budget and the clock.
     :param policy: how often a call is repeated.
     """
 
@@ -251,11 +251,7 @@ class Session:
             raise HotmartStoppedError("The listing was stopped, because its task was")
 
     def stop(self) -> None:
-        """
-        End all calls and waits.
-
-        It takes no lock and waits for nothing, so a signal handler may call it.
-        """
+        """End all calls and waits. Takes no lock and waits for nothing, so a signal handler may call it."""
         self._stopped = True
         self._http.abort()
 

@@ -14,10 +14,10 @@ class Clock(Protocol):
     """What the client needs to know and do about time."""
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Give the seconds since the epoch."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment, never going back."""
+        """Give the seconds since some fixed moment, never going back."""
 
     def sleep(self, seconds: float, stopped: Callable[[], bool]) -> None:
         """
@@ -32,11 +32,11 @@ class SystemClock:
     """The machine's own clock."""
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Give the seconds since the epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment, never going back."""
+        """Give the seconds since some fixed moment, never going back."""
         return time.monotonic()
 
     def sleep(self, seconds: float, stopped: Callable[[], bool]) -> None:

@@ -156,7 +156,7 @@ class _Form:
         return HotmartConfigError(f"Check {self._name}: {problem}.")
 
     def text(self, key: str) -> str | None:
-        """Text of a field without surrounding blanks; None when not filled in."""
+        """Give the text of a field without surrounding blanks; None when not filled in."""
         return self._extra.get(key)
 
     def number(
@@ -195,7 +195,7 @@ class _Form:
 
     def url(self, key: str, text: str | None, emulated: bool) -> str | None:
         """
-        Absolute URL of a field without a trailing slash, over https unless the host is loopback or an emulator's.
+        Give a field's absolute URL without a trailing slash, over https unless the host is loopback or an emulator's.
 
         What is refused may hold a password, in whatever place, so it is not shown.
         """
@@ -220,7 +220,7 @@ class _Form:
         return text.rstrip("/")
 
     def credential(self, login: str | None, password: str | None) -> tuple[str, str]:
-        """Client ID and secret, from login and password or from the Basic value, which must agree."""
+        """Give client ID and secret, from login and password or from the Basic value, which must agree."""
         client_id, client_secret = (login or "").strip(), (password or "").strip()
         basic = "".join((self.text("basic_token") or "").split())
         if basic[:5].lower() == "basic":
@@ -255,7 +255,7 @@ class _Form:
 
 
 def _closest(key: str) -> str:
-    """What an unknown key was probably meant to be; else all there are."""
+    """Tell what an unknown key was probably meant to be; else all there are."""
     plain = {known.replace("_", ""): known for known in EXTRA_KEYS}
     close = difflib.get_close_matches(re.sub(r"[^a-z]", "", key.lower()), plain, n=1)
     return f"did you mean {plain[close[0]]!r}?" if close else f"expected one of {', '.join(EXTRA_KEYS)}"
@@ -286,7 +286,7 @@ def _with_scheme(host: str | None, schema: str | None, port: int | None, emulate
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL points at this very machine."""
+    """Tell whether a URL points at this very machine."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

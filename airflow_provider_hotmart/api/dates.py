@@ -50,14 +50,14 @@ def parse_datetime(value: Any, name: str, zone: str = "UTC") -> int:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a text is a number and no date without hyphens."""
+    """Tell whether a text is a number and no date without hyphens."""
     text = text.strip()
     return text.lstrip("+-").replace(".", "", 1).isdigit() and len(text) != len("20260131")
 
 
 def _moment(local: datetime, zone: tzinfo) -> datetime:
     """
-    The moment in UTC at which the clocks of a zone show a time; where they skip it, the moment of skipping.
+    Give the moment in UTC at which the clocks of a zone show a time; where they skip it, the moment of skipping.
 
     :param local: without a zone.
     """

@@ -27,7 +27,7 @@ class Query:
     """
     What is asked for.
 
-    :param endpoint: of which.
+    :param endpoint: that is asked.
     :param params: Hotmart's parameters that are the same in every call.
     :param fan_out: Hotmart's parameters with several values; each combination is asked for on its own.
     :param statuses: in ranks; each rank is asked for when the one before has been read.
@@ -66,7 +66,7 @@ class Query:
         return tuple(status for rank in self.statuses for status in rank)
 
     def values(self, one: Filter) -> tuple[str, ...]:
-        """The values that are asked for of a filter that may have several."""
+        """Give the values that are asked for of a filter that may have several."""
         kept = sorted(self.kept.get(one.selects, ()))
         return self.fan_out.get(one.sent_as) or tuple(kept) or tuple(filter(None, [self.params.get(one.sent_as)]))
 

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """
-    Seconds that an answer over the call limit asks to wait: the longer of Retry-After and RateLimit-Reset.
+    Give the seconds that an answer over the call limit asks to wait: the longer of Retry-After and RateLimit-Reset.
 
     RateLimit-Reset counts the seconds left, it is not an epoch.
     Source: https://developers.hotmart.com/docs/en/start/rate-limit/.

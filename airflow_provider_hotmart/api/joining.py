@@ -130,7 +130,7 @@ class SalesListing(Listing):
             yield answer
 
     def _lacking(self, endpoint: Endpoint) -> list[str]:
-        """Names of filters in use that an endpoint does not have."""
+        """Give the names of filters in use that an endpoint does not have."""
         theirs = {one.sent_as for one in endpoint.filters}
         return [one.name for one in SALES.filters if one.sent_as in self._asked and one.sent_as not in theirs]
 

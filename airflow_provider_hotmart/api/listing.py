@@ -266,7 +266,7 @@ class Listing:
                 raise
 
     def _sent_select(self) -> tuple[str, ...]:
-        """The paths to ask Hotmart for."""
+        """Give the paths to ask Hotmart for."""
         return self._query.select
 
     def _check_bare(self, request: Request) -> None:

@@ -257,7 +257,7 @@ class _Reading:
 
 
 def _is_complete(page: Page) -> bool:
-    """Whether a page is all there is; one that announces more rows than it holds is not."""
+    """Tell whether a page is all there is; one that announces more rows than it holds is not."""
     return page.next_token is None and (page.total is None or page.total <= len(page.rows))
 
 
@@ -276,7 +276,7 @@ def _parts(request: Request, outcome: Page | HotmartError) -> list[Request]:
 
 
 def _refuses_a_value(error: HotmartError) -> bool:
-    """Whether Hotmart says that a value is invalid."""
+    """Tell whether Hotmart says that a value is invalid."""
     return error.status == 400 and error.error in ("invalid_parameter", "invalid_value_parameter")
 
 

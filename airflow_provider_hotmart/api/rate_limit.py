@@ -34,10 +34,11 @@ class CallBudget:
     Hotmart tells with every answer how many calls are left (``RateLimit-Remaining``) and in how many seconds
     there are calls again (``RateLimit-Reset``). The calls that are left are spread over the time that is left.
     Where more calls are used than ours, others use the credential too (another worker, another integration),
-    and we keep to the share that we have been taking. It makes no difference whether Hotmart counts by the
-    minute of the clock or over the last sixty seconds.
+    and we keep to the share that we have been taking: without it, two of them would each spend all that is left,
+    and be refused. It makes no difference whether Hotmart counts by the minute of the clock or over the last sixty
+    seconds.
 
-    :param clock: the passing of time.
+    :param clock: gives the time, and waits.
     :param calls_per_minute: a limit of our own, to leave room for other integrations.
     """
 
@@ -169,7 +170,7 @@ class CallBudget:
         return self._issued
 
     def _slot(self, now: float) -> float:
-        """When the next call is due."""
+        """Tell when the next call is due."""
         if self._window_end is not None and now >= self._window_end:
             self._forget(now)
             self._left = self._limit - len(self._open)
@@ -181,7 +182,7 @@ class CallBudget:
         return due
 
     def _interval(self, now: float) -> float:
-        """Seconds between two of our calls."""
+        """Give the seconds between two of our calls."""
         if self._window_end is None:
             return max(WINDOW / self._limit, self._own_interval)
         # What is not used when the window ends is lost: who is alone hurries for its earliest end. Others do the same
@@ -226,7 +227,7 @@ class CallBudget:
         self._open = {}
 
     def _made_since(self, moment: float) -> int:
-        """How many calls we have made since then."""
+        """Tell how many calls we have made since then."""
         return len(self._made) - bisect_right(self._made, moment)
 
 
@@ -240,10 +241,10 @@ _budgets_lock = threading.Lock()
 
 def shared_budget(credential: Hashable, clock: Clock, calls_per_minute: int | None) -> CallBudget:
     """
-    The one budget of a credential in this process.
+    Give the one budget of a credential in this process.
 
     :param credential: what tells credentials apart.
-    :param clock: the passing of time; budgets on different clocks are different ones.
+    :param clock: gives the time; budgets on different clocks are different ones.
     :param calls_per_minute: a limit of our own; connections that set it differently have budgets of their own.
     """
     with _budgets_lock:

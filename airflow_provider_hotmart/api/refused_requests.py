@@ -29,7 +29,7 @@ def windows_of_all_time(now: float) -> list[Window]:
 
 
 def is_too_old(window: Window, now: float, error: HotmartInvalidRequestError) -> bool:
-    """Whether Hotmart may have refused a window for its age."""
+    """Tell whether Hotmart may have refused a window for its age."""
     oldest = now - MAX_AGE.total_seconds()
     return error.status == 400 and error.error == "invalid_parameter" and window.start < oldest
 

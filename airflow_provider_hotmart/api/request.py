@@ -70,7 +70,7 @@ def requests_of(query: Query, target: Mapping[str, str], status: str | None, sel
 
 
 def _needed(query: Query) -> list[str]:
-    """The paths that are looked at here, whether they were selected or not."""
+    """Give the paths that are looked at here, whether they were selected or not."""
     if query.endpoint.records_in is None:
         return [*query.kept, *query.between]
     prefix = f"{query.endpoint.records_in}."

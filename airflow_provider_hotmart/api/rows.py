@@ -118,7 +118,7 @@ class RecordReader:
         return found
 
     def _is_kept(self, content: dict[str, Any]) -> bool:
-        """Whether a row, or an element of the list in one, fulfils the filters that are applied here."""
+        """Tell whether a row, or an element of the list in one, fulfils the filters that are applied here."""
         for path, values in self._query.kept.items():
             text = at(content, path.split("."))
             if isinstance(text, str):

@@ -86,13 +86,13 @@ class Shape:
 
 
 def _asked(endpoint: Endpoint) -> list[Column]:
-    """The columns of what records say because it was asked for."""
+    """Give the columns of what records say because it was asked for."""
     status = [] if endpoint.status_key is None else [Column(endpoint.status_key)]
     return [*(Column(one.name, "integer" if one.kind == "id" else "text") for one in endpoint.stamps), *status]
 
 
 def _columns(endpoint: Endpoint) -> list[Column]:
-    """The columns of a record."""
+    """Give the columns of a record."""
     prefix = f"{endpoint.records_in}."
     stamped = {one.path for one in _asked(endpoint)}
     columns = [replace(one, path=one.path.removeprefix(prefix)) for one in endpoint.columns]

@@ -43,7 +43,7 @@ class Window:
 
     def bounds(self) -> tuple[str, str]:
         """
-        The window as Hotmart takes it: epoch milliseconds, one before each end, never negative.
+        Give the window as Hotmart takes it: epoch milliseconds, one before each end, never negative.
 
         Hotmart's own time stamps are whole seconds, so this selects ``[start, end)`` whether Hotmart counts
         its bounds in or out, and neighbouring windows neither overlap nor leave a gap.
@@ -65,7 +65,7 @@ class Window:
         return self.split(math.ceil(self.seconds / MAX_WINDOW))
 
     def isoformat(self) -> tuple[str, str]:
-        """Start and end as ISO 8601 in UTC."""
+        """Give start and end as ISO 8601 in UTC."""
         return iso(self.start), iso(self.end)
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ def iso(epoch: int) -> str:
 
 def parts_for(total: int | None, page_rows: int) -> int:
     """
-    Into how many equal windows to cut a window that does not fit on one page.
+    Tell into how many equal windows to cut a window that does not fit on one page.
 
     :param total: rows in the window; None where Hotmart does not say.
     :param page_rows: rows that came on a full page.

@@ -121,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
 
 def connection(hotmart: HotmartEmulator) -> str:
     """
-    The Airflow connection to an emulator, in the form of an environment variable's value.
+    Give the Airflow connection to an emulator, in the form of an environment variable's value.
 
     :param hotmart: a running one
     """

@@ -222,7 +222,7 @@ class HotmartEmulator:
         buyer_email: str | None = None,
     ) -> set[Identity]:
         """
-        What a complete listing has to find now: (transaction, role, ucode or None, status) of everybody.
+        Tell what a complete listing has to find now: (transaction, role, ucode or None, status) of everybody.
 
         :param transaction_status: one or several; None: all
         :param start: first moment inside, datetime (naive: UTC) or epoch seconds; None: no bound. A bound leaves out
@@ -237,7 +237,7 @@ class HotmartEmulator:
 
     def truth_rows(self, endpoint: str, **filters: Any) -> list[dict[str, Any]]:
         """
-        The rows that a complete listing of an endpoint has to have now, each once.
+        Give the rows that a complete listing of an endpoint has to have now, each once.
 
         Worked out from all that there is, not from answers. What the quirks change within a row is changed here too.
         No default of the service applies: without filters, these are all rows of all statuses and all dates, but for
@@ -393,7 +393,7 @@ class HotmartEmulator:
                     raise RequestError("invalid_value_headers", f"Unexpected header: {name}")
 
     def _spoilt(self, answer: Answer, fault: Fault, call: Call, rng: random.Random) -> Answer:
-        """What a fault makes of the true answer."""
+        """Tell what a fault makes of the true answer."""
         if fault.expires:
             self._credentials.expire(call.headers.get("Authorization") or "")
         if answer.page is not None:

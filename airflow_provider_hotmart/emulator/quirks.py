@@ -132,13 +132,13 @@ class Quirks:
         super().__setattr__(name, value)
 
     def sale_statuses(self) -> list[str]:
-        """The names of a sale's status that are not answered 400."""
+        """Give the names of a sale's status that are not answered 400."""
         refused = {"both": None, "protested": SaleStatus.DISPUTE, "dispute": SaleStatus.PROTESTED}[self.protested]
         return [status.value for status in SaleStatus if status is not refused]
 
     @classmethod
     def choices(cls) -> dict[str, list[Any]]:
-        """All values of every switch, the default first. What takes a number is no switch and is left out."""
+        """Give all values of every switch, the default first. What takes a number is no switch and is left out."""
         return {name: list(values) for name, values in _CHOICES.items()}
 
 

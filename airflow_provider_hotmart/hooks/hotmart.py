@@ -486,7 +486,7 @@ def missing_connection(hotmart_conn_id: str) -> HotmartConfigError:
 
 
 def _form() -> dict[str, Any]:
-    """The connection form, as the provider's metadata describe it."""
+    """Give the connection form, as the provider's metadata describe it."""
     info: dict[str, Any] = get_provider_info()["connection-types"][0]
     return info
 

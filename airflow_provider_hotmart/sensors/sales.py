@@ -404,7 +404,7 @@ class _TooFewError(Exception):
 
 def _started(context: Context, now: float) -> float:
     """
-    When the run was due: what ``since="now"`` means, the same for each look of the run, and after it was cleared.
+    Tell when the run was due: what ``since="now"`` means, the same for each look of the run, and after it was cleared.
 
     Airflow 2 does not tell when a run was due; there it is when the run started.
     """

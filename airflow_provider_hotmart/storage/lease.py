@@ -100,7 +100,7 @@ class Lease:
 
 
 def _age(token: bytes) -> float:
-    """How old a lock is, in seconds; 0 when that cannot be read."""
+    """Tell how old a lock is, in seconds; 0 when that cannot be read."""
     try:
         return time.time() - float(token.split()[0])
     except (ValueError, IndexError):

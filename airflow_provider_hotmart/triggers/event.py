@@ -235,13 +235,13 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             task.cancel()
 
     def watch(self) -> Watch:
-        """What is watched."""
+        """Tell what is watched."""
         filters = {name: getattr(self, name) for name in self.filters}
         lookback = timedelta(seconds=self.lookback)
         return Watch(self.hotmart_conn_id, filters, self.since, lookback, self.report_status_changes)
 
     async def _begin(self) -> int:
-        """When this watcher first ran, in seconds since the epoch."""
+        """Tell when this watcher first ran, in seconds since the epoch."""
         connection = await connect(self.hotmart_conn_id)
         memory, now = self._remember(connection), connection.client.clock.time()
         await memory.load(now)

@@ -103,7 +103,7 @@ async def _look_up(hotmart_conn_id: str) -> Connection:
 
 def is_permanent(error: Exception) -> bool:
     """
-    Whether trying again is of no use. What is not known to be so may pass: Airflow's own services fail at times too.
+    Tell whether trying again is of no use. What is not known to be so may pass: Airflow's own services fail too.
 
     :param error: of this package, or of Airflow.
     """

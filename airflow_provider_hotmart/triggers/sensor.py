@@ -94,7 +94,7 @@ class HotmartNewSalesParticipantsTrigger(BaseTrigger):
             await asyncio.sleep(self._interval())
 
     def _interval(self) -> float:
-        """Seconds until the next poll; they grow as those of Airflow's sensors do."""
+        """Give the seconds until the next poll; they grow as those of Airflow's sensors do."""
         if not self.exponential_backoff:
             return self.poll_interval
         shortest = max(self.poll_interval * 2.0 ** min(self.polls - 2, 30), 1.0)

@@ -62,7 +62,7 @@ class Owner:
     announcements: bytes | None = None
 
     def until(self, now: float) -> int:
-        """When an entry made now may be dropped, in seconds since the epoch."""
+        """Tell when an entry made now may be dropped, in seconds since the epoch."""
         return int(now + (self.lookback + MARGIN).total_seconds())
 
     @property
@@ -81,7 +81,7 @@ class Owner:
         return {digest for one in entries if one.scope == scope and one.until > now for digest in one.ids}
 
     def is_own(self, entry: Entry) -> bool:
-        """Whether this very run made an entry."""
+        """Tell whether this very run made an entry."""
         return entry.scope == self.scope_name and entry.run is not None and entry.run == self.run
 
     def others(self, entries: Iterable[Entry], now: float) -> list[Entry]:
@@ -130,7 +130,7 @@ def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, boo
 
 
 def are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
-    """Whether the runs of all entries have ended."""
+    """Tell whether the runs of all entries have ended."""
     return all(one.is_settled or one.run in outcomes for one in entries)
 
 

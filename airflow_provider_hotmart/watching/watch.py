@@ -110,7 +110,7 @@ class Watch:
 
     def begin(self, remembered: int | None, started: float, timezone: str = "UTC") -> int | None:
         """
-        When the watch begins.
+        Tell when the watch begins.
 
         :param remembered: what the ledger says of it, in seconds since the epoch.
         :param started: the moment that ``"now"`` means where nothing is remembered, in seconds since the epoch.
@@ -123,7 +123,7 @@ class Watch:
 
     def window(self, now: float, since: int | None) -> Window:
         """
-        Where to look now: from ``max(since, now - lookback)`` to now.
+        Tell where to look now: from ``max(since, now - lookback)`` to now.
 
         :param now: seconds since the epoch.
         :param since: when the watch begins; None: no earliest moment.
@@ -190,7 +190,7 @@ class Watch:
 
     def is_announced(self, record: Mapping[str, Any], announced: Collection[int]) -> bool:
         """
-        Whether webhooks told of the sale of a record.
+        Tell whether webhooks told of the sale of a record.
 
         :param record: with transaction and status, as a listing gives it.
         :param announced: digests of :func:`announcement`.
@@ -290,7 +290,7 @@ def announcement(hotmart_conn_id: str, transaction: str, status: str) -> int:
 
 
 def digest_of_all(digests: Collection[int]) -> str:
-    """One digest for a whole set of participants."""
+    """Make one digest for a whole set of participants."""
     return f"{len(digests)}-{sum(digests) % 2**64:x}"
 
 

@@ -28,7 +28,7 @@ class Events(Protocol):
 
 
 def connections() -> list[str]:
-    """The connections that webhooks are received for."""
+    """Give the connections that webhooks are received for."""
     return [name for name in re.split(r"[\s,]+", conf.get(SECTION, "webhook_connections", fallback="")) if name]
 
 

@@ -186,7 +186,7 @@ class Receiver:
 
 
 def path_of(scope: Scope) -> str:
-    """The path below what the application is mounted at, whichever of the two ways the server tells it in."""
+    """Give the path below what the application is mounted at, whichever of the two ways the server tells it in."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
@@ -241,5 +241,5 @@ async def refuse_websocket(scope: Scope, send: Send) -> None:
 
 
 def told(error: BaseException) -> str:
-    """The kind of an error and its first line, which is as much of it as a log may show."""
+    """Give the kind of an error and its first line, which is as much of it as a log may show."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"

@@ -157,7 +157,7 @@ class RestAssetEvents:
 
 
 def _remedy(answer: requests.Response) -> str:
-    """What to do about an answer."""
+    """Tell what to do about an answer."""
     remedies: Mapping[int, str] = {
         401: "check the user and password, or the token",
         403: "let the user read and create assets",

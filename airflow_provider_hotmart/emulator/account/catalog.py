@@ -121,7 +121,7 @@ class Catalog:
 
     def offers(self, product: dict[str, Any]) -> tuple[Offer, ...]:
         """
-        The offers that a product is or was sold by, the main one first.
+        Give the offers that a product is or was sold by, the main one first.
 
         :param product: as the API shows it
         """
@@ -132,7 +132,7 @@ class Catalog:
 
     def coupons(self, product: dict[str, Any]) -> tuple[Coupon, ...]:
         """
-        The coupons of a product.
+        Give the coupons of a product.
 
         :param product: as the API shows it
         """
@@ -143,7 +143,7 @@ class Catalog:
 
     def lots(self, product: dict[str, Any]) -> list[dict[str, Any]]:
         """
-        The lots of tickets of an event.
+        Give the lots of tickets of an event.
 
         :param product: as the API shows it
         """
@@ -225,6 +225,6 @@ def make_products(count: int, seed: int, before: int) -> list[dict[str, Any]]:
 
 
 def _statuses() -> Iterator[str]:
-    """The statuses other than ACTIVE, over and over."""
+    """Give the statuses other than ACTIVE, over and over."""
     while True:
         yield from (status.value for status in ProductStatus if status is not ProductStatus.ACTIVE)

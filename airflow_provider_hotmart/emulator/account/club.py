@@ -26,7 +26,7 @@ _IMPORTED = 2
 
 def has_club(product: dict[str, Any]) -> bool:
     """
-    Whether a product has a members' area.
+    Tell whether a product has a members' area.
 
     :param product: as the API shows it
     """
@@ -35,7 +35,7 @@ def has_club(product: dict[str, Any]) -> bool:
 
 def subdomain(product: dict[str, Any]) -> str:
     """
-    The subdomain of a members' area.
+    Give the subdomain of a members' area.
 
     :param product: as the API shows it
     """
@@ -86,7 +86,7 @@ class Club:
         return [self._id("class", number) for number in range(1 + self._digest("classes")[0] % 2)]
 
     def modules(self) -> list[dict[str, Any]]:
-        """All modules as the API shows them."""
+        """Give all modules as the API shows them."""
         digest = self._digest("modules")
         count = 3 + digest[0] % 4
         return [
@@ -105,7 +105,7 @@ class Club:
 
     def pages(self, module: dict[str, Any]) -> list[dict[str, Any]]:
         """
-        The pages of a module as the API shows them.
+        Give the pages of a module as the API shows them.
 
         :param module: one of ``modules()``
         """
@@ -139,7 +139,7 @@ class Club:
 
     def user_id(self, student: Student) -> str:
         """
-        The id of a student; not the ucode of the buyer.
+        Give the id of a student; not the ucode of the buyer.
 
         :param student: one of ``students()``
         """
@@ -147,7 +147,7 @@ class Club:
 
     def lessons(self, student: Student, now: float) -> list[dict[str, Any]]:
         """
-        The lessons of a student as the API shows them.
+        Give the lessons of a student as the API shows them.
 
         :param student: one of ``students()``
         :param now: epoch seconds
@@ -267,7 +267,7 @@ class Club:
 
 def founded_at(product: dict[str, Any]) -> int:
     """
-    When a members' area was opened, in epoch seconds.
+    Tell when a members' area was opened, in epoch seconds.
 
     :param product: as the API shows it
     """

@@ -34,7 +34,7 @@ _PERSON = ("id", "name", "email", "document", "phone")
 
 def is_event(product: dict[str, Any]) -> bool:
     """
-    Whether a product is an event.
+    Tell whether a product is an event.
 
     :param product: as the API shows it
     """
@@ -96,7 +96,7 @@ class Event:
         self._around = begins_before
 
     def info(self) -> dict[str, Any]:
-        """What the API tells about the event."""
+        """Tell what the API tells about the event."""
         begins = (self._around // DAY + self._digest("begins")[0] % 60) * DAY + 12 * 3600
         return {
             "product": picked(self.product, "id", "name"),
@@ -107,7 +107,7 @@ class Event:
 
     def tickets(self, sales: Iterable[Sale], now: float, founded_at: int) -> list[Ticket]:
         """
-        All tickets, invitations first.
+        Give all tickets, invitations first.
 
         :param sales: of the event
         :param now: epoch seconds

@@ -182,7 +182,7 @@ def make_sales(
 
 
 def _crowd(rng: random.Random, products: int) -> Iterator[tuple[int, Others]]:
-    """Which product is sold next, and who takes part in the sale."""
+    """Tell which product is sold next, and who takes part in the sale."""
     known: dict[tuple[int | None, int, int], Others] = {}
     while True:
         product = int(rng.random() ** 2 * products)

@@ -18,7 +18,7 @@ _MANY = 500
 
 def sale_of(key: int) -> int:
     """
-    The index of the sale that a key stands for.
+    Give the index of the sale that a key stands for.
 
     :param key: of the index
     """
@@ -88,7 +88,7 @@ class StatusIndex:
 
     def span(self, status: SaleStatus, low: int | None, high: int | None) -> tuple[list[int], int, int]:
         """
-        The file of a status, and the positions in it that a window begins and ends at.
+        Give the file of a status, and the positions in it that a window begins and ends at.
 
         :param status: which file
         :param low: epoch seconds of the first date inside; None: no bound

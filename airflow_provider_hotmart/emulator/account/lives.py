@@ -212,7 +212,7 @@ def life_through(status: S, ordered_at: int, now: int) -> Life:
 
 def approval(states: Sequence[S], times: Sequence[int]) -> int | None:
     """
-    When a life reaches its payment, in epoch seconds; None: never.
+    Tell when a life reaches its payment, in epoch seconds; None: never.
 
     :param states: of the life
     :param times: of the life

@@ -53,7 +53,7 @@ def convert(centavos: int, currency: str) -> int:
 
 def rate(currency: str, to: str) -> int | float:
     """
-    How much of another currency one unit of a currency is.
+    Tell how much of another currency one unit of a currency is.
 
     :param currency: ISO code
     :param to: ISO code
@@ -177,7 +177,7 @@ def shares(sale: Sale, money: Money) -> list[Share]:
 
 def payout_currencies(sale: Sale, currency: str) -> list[str]:
     """
-    The currencies in which somebody earns by a sale.
+    Give the currencies in which somebody earns by a sale.
 
     :param sale: the sale
     :param currency: that its offer is priced in
@@ -188,7 +188,7 @@ def payout_currencies(sale: Sale, currency: str) -> list[str]:
 
 def payment_hint(states: Sequence[SaleStatus]) -> str:
     """
-    What a life tells about the payment: "boleto", "pix", "card", "instalment" or nothing.
+    Tell what a life tells about the payment: "boleto", "pix", "card", "instalment" or nothing.
 
     :param states: of the life
     """
@@ -203,7 +203,7 @@ def payment_hint(states: Sequence[SaleStatus]) -> str:
 
 def payment(hint: str, digest: bytes) -> tuple[PaymentType, str]:
     """
-    The type of a payment, and its method.
+    Give the type of a payment, and its method.
 
     :param hint: what the life tells
     :param digest: decides

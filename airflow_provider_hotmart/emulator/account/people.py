@@ -78,7 +78,7 @@ def make_ucode(digest: bytes) -> str:
 
 def producer_user(ucode: str) -> User:
     """
-    The owner of the account, who is part of every sale.
+    Give the owner of the account, who is part of every sale.
 
     :param ucode: their UUID
     """
@@ -121,7 +121,7 @@ class People:
 
     def ucode(self, role: str, number: int) -> str | None:
         """
-        The identity of a person; None for the few who have none.
+        Give the identity of a person; None for the few who have none.
 
         :param role: the pool that they come from
         :param number: which one of the pool

@@ -19,7 +19,7 @@ _TIME_ZONE = {
 
 def offers(catalog: Catalog, product: dict[str, Any]) -> list[dict[str, Any]]:
     """
-    The offers of a product; a deleted one has none any more, whatever was sold of it before.
+    Give the offers of a product; a deleted one has none any more, whatever was sold of it before.
 
     :param catalog: what is sold
     :param product: as the API shows it
@@ -43,7 +43,7 @@ def offers(catalog: Catalog, product: dict[str, Any]) -> list[dict[str, Any]]:
 
 def plans(catalog: Catalog, product: dict[str, Any]) -> list[dict[str, Any]]:
     """
-    The plans of a product; none where it is no subscription.
+    Give the plans of a product; none where it is no subscription.
 
     :param catalog: what is sold
     :param product: as the API shows it
@@ -69,7 +69,7 @@ def plans(catalog: Catalog, product: dict[str, Any]) -> list[dict[str, Any]]:
 
 def coupons(catalog: Catalog, product: dict[str, Any]) -> list[dict[str, Any]]:
     """
-    The coupons of a product.
+    Give the coupons of a product.
 
     :param catalog: what is sold
     :param product: as the API shows it

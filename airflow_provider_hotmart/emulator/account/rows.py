@@ -33,7 +33,7 @@ def ms(seconds: int) -> int:
 
 def shown_status(sale: Sale, quirks: Quirks, now: float) -> str | None:
     """
-    The status of a sale in the name that the service uses; None before its order.
+    Give the status of a sale in the name that the service uses; None before its order.
 
     :param sale: the sale
     :param quirks: whether PROTESTED is called DISPUTE
@@ -147,7 +147,7 @@ def price_details(sale: Sale) -> dict[str, Any]:
 
 def summary(sales: Iterable[Sale]) -> list[dict[str, Any]]:
     """
-    The rows of sales/summary: the account's own commissions, by currency.
+    Give the rows of sales/summary: the account's own commissions, by currency.
 
     :param sales: all that are asked for
     """
@@ -166,7 +166,7 @@ def summary(sales: Iterable[Sale]) -> list[dict[str, Any]]:
 
 def own_share(sale: Sale, money: Money) -> int:
     """
-    What the account itself earns by a sale, in hundredths of the currency that it is paid in.
+    Tell what the account itself earns by a sale, in hundredths of the currency that it is paid in.
 
     :param sale: the sale
     :param money: what it costs
@@ -184,6 +184,6 @@ def _tracking(sale: Sale) -> dict[str, str]:
 
 
 def _warranty_end(sale: Sale) -> int:
-    """The midnight after the warranty, in Brazil."""
+    """Give the midnight after the warranty, in Brazil."""
     days = int(sale.catalog_product["warranty_period"]) + 1
     return ms((int(sale.approved_at or 0) // DAY + days) * DAY + 3 * 3600)

@@ -154,7 +154,7 @@ class Sale:
 
     def status_at(self, moment: float) -> SaleStatus | None:
         """
-        The status at a moment; None before the order.
+        Give the status at a moment; None before the order.
 
         :param moment: epoch seconds
         """
@@ -163,7 +163,7 @@ class Sale:
 
     def next_change(self, moment: float) -> int | None:
         """
-        When the next status begins, in epoch seconds; None: never.
+        Tell when the next status begins, in epoch seconds; None: never.
 
         :param moment: epoch seconds
         """
@@ -172,7 +172,7 @@ class Sale:
 
     def date(self, date_filter: str, moment: float) -> int:
         """
-        The date, in epoch seconds, that a window is compared with.
+        Give the date, in epoch seconds, that a window is compared with.
 
         :param date_filter: "order" or "approval"; what is not approved yet has only its order date
         :param moment: epoch seconds
@@ -182,7 +182,7 @@ class Sale:
 
     def last_change(self, moment: float) -> int:
         """
-        When the status began that holds at a moment, in epoch seconds.
+        Tell when the status began that holds at a moment, in epoch seconds.
 
         :param moment: epoch seconds, not before the order
         """
@@ -190,7 +190,7 @@ class Sale:
 
     def is_approved(self, moment: float) -> bool:
         """
-        Whether the payment had arrived at a moment.
+        Tell whether the payment had arrived at a moment.
 
         :param moment: epoch seconds
         """

@@ -41,7 +41,7 @@ class SalesQuery:
 
     def fits(self, sale: Sale, now: float) -> bool:
         """
-        Whether a sale fulfils what is asked beyond its status and its date.
+        Tell whether a sale fulfils what is asked beyond its status and its date.
 
         :param sale: any
         :param now: epoch seconds

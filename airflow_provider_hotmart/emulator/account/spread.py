@@ -47,7 +47,7 @@ def order_dates(rng: random.Random, count: int, span: int, start: int, spread: s
 
 
 def _daily(_: random.Random, hours: range) -> list[float]:
-    """How busy each hour is: people sleep at night, in Brazil, and buy less at weekends."""
+    """Tell how busy each hour is: people sleep at night, in Brazil, and buy less at weekends."""
     return [_HOURS[(hour // HOUR - 3) % 24] * _WEEKDAYS[(hour // HOUR - 3) // 24 % 7] for hour in hours]
 
 

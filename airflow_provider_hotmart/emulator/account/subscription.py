@@ -100,7 +100,7 @@ class Subscription:
 
     def number_of(self, sale: Sale) -> int:
         """
-        Which charge a sale is, from 1; one that is tried again keeps its number.
+        Tell which charge a sale is, from 1; one that is tried again keeps its number.
 
         :param sale: one of this subscription's
         """
@@ -113,7 +113,7 @@ class Subscription:
 
     def attempt_of(self, sale: Sale) -> int:
         """
-        Which attempt at its charge a sale is, from 1.
+        Tell which attempt at its charge a sale is, from 1.
 
         :param sale: one of this subscription's
         """
@@ -122,7 +122,7 @@ class Subscription:
 
     def state_at(self, moment: float) -> State | None:
         """
-        What it is at a moment; None before its first order.
+        Tell what it is at a moment; None before its first order.
 
         :param moment: epoch seconds
         """
@@ -143,7 +143,7 @@ class Subscription:
     def _outcome(
         self, sales: list[Sale], paid: list[Sale], due: int, moment: float
     ) -> tuple[SubscriptionStatus, int | None]:
-        """The status of a subscription that was paid at least once, and when it ended."""
+        """Give the status of a subscription that was paid at least once, and when it ended."""
         for sale in sales:
             now = sale.status_at(moment)
             if now in _ENDED:
@@ -164,7 +164,7 @@ class Subscription:
 
 def recurrency_status(sale: Sale, moment: float) -> RecurrencyStatus:
     """
-    Whether a charge is paid.
+    Tell whether a charge is paid.
 
     :param sale: the charge
     :param moment: epoch seconds

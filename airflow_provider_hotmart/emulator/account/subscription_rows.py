@@ -159,7 +159,7 @@ def purchase_row(sale: Sale, subscription: Subscription, quirks: Quirks, now: fl
 
 def last_recurrency(subscription: Subscription, state: State) -> tuple[int, list[Sale]]:
     """
-    The number of the charge that a subscription stands at, and the attempts at it, oldest first.
+    Give the number of the charge that a subscription stands at, and the attempts at it, oldest first.
 
     :param subscription: whose
     :param state: at the moment
@@ -171,7 +171,7 @@ def last_recurrency(subscription: Subscription, state: State) -> tuple[int, list
 
 def unpaid_recurrencies(subscription: Subscription, state: State, now: float) -> list[dict[str, int]]:
     """
-    The charges that nobody has paid.
+    Give the charges that nobody has paid.
 
     :param subscription: whose
     :param state: at the moment
@@ -190,7 +190,7 @@ def unpaid_recurrencies(subscription: Subscription, state: State, now: float) ->
 
 def purchase_word(sale: Sale, subscription: Subscription, now: float) -> SubscriptionPurchaseStatus:
     """
-    The status of a charge as the transactions of subscriptions spell it.
+    Give the status of a charge as the transactions of subscriptions spell it.
 
     :param sale: one charge
     :param subscription: that it belongs to
@@ -204,7 +204,7 @@ def purchase_word(sale: Sale, subscription: Subscription, now: float) -> Subscri
 
 
 def _shared(sale: Sale, subscription: Subscription, state: State, quirks: Quirks, now: float) -> dict[str, Any]:
-    """What is the same in all rows of one charge."""
+    """Tell what is the same in all rows of one charge."""
     number, charges = last_recurrency(subscription, state)
     row: dict[str, Any] = {
         "subscription_id": subscription.id,
@@ -298,7 +298,7 @@ def _purchase(sale: Sale, subscription: Subscription, money: Money, now: float) 
 
 
 def _commission(sale: Sale, money: Money, currency: str, now: float) -> dict[str, Any]:
-    """What the account and the sale are worth in one of the currencies that somebody is paid in."""
+    """Tell what the account and the sale are worth in one of the currencies that somebody is paid in."""
 
     def shown(hundredths: int) -> int | float:
         return amount(hundredths if currency == money.payout_currency else convert(hundredths, currency))

@@ -58,7 +58,7 @@ def truth(
 
 
 def _states(statuses: SaleStatus | str | Iterable[SaleStatus | str] | None, accepted: list[str]) -> set[SaleStatus]:
-    """The states behind names; a name that the service refuses finds nothing."""
+    """Give the states behind names; a name that the service refuses finds nothing."""
     if statuses is None:
         return {state_named(status) for status in SaleStatus}
     names = [statuses] if isinstance(statuses, str) else list(statuses)

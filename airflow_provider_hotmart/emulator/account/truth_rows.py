@@ -52,7 +52,7 @@ class TruthRows:
 
     def of(self, endpoint: str, filters: Filters) -> list[Row]:
         """
-        The rows of an endpoint.
+        Give the rows of an endpoint.
 
         :param endpoint: as in ``HotmartEmulator.truth_rows``
         :param filters: likewise
@@ -97,7 +97,7 @@ class TruthRows:
         return rows.history(sale, self._world.quirks, self._now)
 
     def _sales(self, wanted: Filters) -> list[Sale]:
-        """The sales that fit, oldest first; judged by their own row of sales/history."""
+        """Give the sales that fit, oldest first; judged by their own row of sales/history."""
         quirks, now = self._world.quirks, self._now
         low, high = wanted.pop("start_date", None), wanted.pop("end_date", None)
         statuses = wanted.pop("transaction_status", None)
@@ -298,7 +298,7 @@ def _several(value: Any) -> list[Any]:
 
 
 def _any_of(wanted: Any, value: Any) -> bool:
-    """Whether a value is the one, or one of those, that are wanted; None: any."""
+    """Tell whether a value is the one, or one of those, that are wanted; None: any."""
     if wanted is None:
         return True
     return any(_same(one, value) for one in _several(wanted))
@@ -311,7 +311,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _between(date: float | None, low: float | None, high: float | None) -> bool:
-    """Whether a date lies between two, the first inside and the last outside; no date lies between none."""
+    """Tell whether a date lies between two, the first inside and the last outside; no date lies between none."""
     if low is None and high is None:
         return True
     return date is not None and (low is None or date >= low) and (high is None or date < high)

@@ -139,7 +139,7 @@ class World:
 
     def sale(self, transaction: str) -> Sale:
         """
-        One sale.
+        Give one sale.
 
         :param transaction: its code
         """
@@ -244,7 +244,7 @@ class World:
 
     def find(self, query: SalesQuery) -> SaleRange:
         """
-        The sales of a listing at the clock's now. Hold the lock until they are read.
+        Give the sales of a listing at the clock's now. Hold the lock until they are read.
 
         :param query: which sales
         """
@@ -254,7 +254,7 @@ class World:
 
     def sales_of(self, product_id: int) -> Sequence[Sale]:
         """
-        All sales of a product, also those to be ordered in the future.
+        Give all sales of a product, also those to be ordered in the future.
 
         :param product_id: of the product
         """
@@ -273,7 +273,7 @@ class World:
 
     def product(self, **wanted: object) -> dict[str, Any] | None:
         """
-        The product that has a value; None: there is none.
+        Give the product that has a value; None: there is none.
 
         :param wanted: one key and its value, for instance ucode or id
         """
@@ -281,7 +281,7 @@ class World:
         return next((product for product in list(self.products) if product.get(key) == value), None)
 
     def profile(self) -> dict[str, Any]:
-        """The account itself, as the API shows it."""
+        """Give the account itself, as the API shows it."""
         owner = self.people.user(ParticipantRole.PRODUCER, 0, "absent")
         known = {key: owner[key] for key in ("ucode", "name", "email", "phone", "locale", "address")}
         return {"id": 1_000_001, **known, "time_zone": "America/Sao_Paulo", "currency_code": "BRL"}
@@ -347,7 +347,7 @@ class World:
         raise ValueError(f"no such product: {product_id}")
 
     def _subscription(self, product: dict[str, Any], buyer: Sale | User | None) -> Subscription | None:
-        """What a sale added by hand is a charge of: the subscription of the sale whose buyer it has, or a new one."""
+        """Give what a sale by hand is a charge of: the subscription of the sale whose buyer it has, or a new one."""
         if not product["is_subscription"]:
             return None
         if isinstance(buyer, Sale) and buyer.subscription is not None and buyer.product_id == product["id"]:
@@ -374,7 +374,7 @@ class World:
 
 def state_named(name: SaleStatus | str) -> SaleStatus:
     """
-    The state behind a status name: DISPUTE and PROTESTED are one.
+    Give the state behind a status name: DISPUTE and PROTESTED are one.
 
     :param name: one of SaleStatus
     """
@@ -383,7 +383,7 @@ def state_named(name: SaleStatus | str) -> SaleStatus:
 
 
 def _timeline(status: SaleStatus, ordered_at: int, approved_at: int | None) -> Life:
-    """The life of a sale that is added by hand, and that stays what it is from its approval on."""
+    """Give the life of a sale that is added by hand, and that stays what it is from its approval on."""
     if approved_at is not None and approved_at > ordered_at:
         return (SaleStatus.WAITING_PAYMENT, status), (ordered_at, approved_at)
     return (status,), (ordered_at,)
@@ -398,7 +398,7 @@ def _given(life: Iterable[tuple[datetime | float, SaleStatus | str]]) -> Life:
 
 
 def _inside(sale: Sale, spans: list[tuple[list[int], int, int]]) -> bool:
-    """Whether a sale is in one of the stretches."""
+    """Tell whether a sale is in one of the stretches."""
     for keys, first, end in spans:
         place = bisect_left(keys, sale.filed_key, first, end)
         if place < end and keys[place] == sale.filed_key:

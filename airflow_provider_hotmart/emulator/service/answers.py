@@ -86,7 +86,7 @@ class Page:
 
     def token(self, number: int, again: int = 0) -> str:
         """
-        The token of a page of the same listing.
+        Give the token of a page of the same listing.
 
         :param number: of that page, from 1
         :param again: another number, another token of the same page
@@ -95,7 +95,7 @@ class Page:
 
     def text(self, quirks: Quirks, rng: random.Random) -> bytes:
         """
-        The JSON text of the page.
+        Give the JSON text of the page.
 
         :param quirks: how empty pages and last pages look
         :param rng: decides the order of keys if that is to change

@@ -61,7 +61,7 @@ def laid_out(text: bytes, layout: str) -> bytes:
 
 def shuffled(value: Any, rng: random.Random) -> Any:
     """
-    The same value with the keys of all its objects in another order.
+    Give the same value with the keys of all its objects in another order.
 
     :param value: a JSON value
     :param rng: decides the order
@@ -77,7 +77,7 @@ def shuffled(value: Any, rng: random.Random) -> Any:
 
 def picked(value: Any, paths: Sequence[Sequence[str]]) -> Any:
     """
-    The parts of an item that ``select`` names; None when there are none.
+    Give the parts of an item that ``select`` names; None when there are none.
 
     :param value: an item or a part of one
     :param paths: each the keys from the outside in
@@ -107,7 +107,7 @@ class SaleTexts:
 
     def of(self, sales: Iterable[Sale], missing: str) -> list[bytes]:
         """
-        The text of each sale.
+        Give the text of each sale.
 
         :param sales: in the order of the page
         :param missing: how a value that is not there looks

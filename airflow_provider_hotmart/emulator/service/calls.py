@@ -29,7 +29,7 @@ class Headers(dict[str, str]):
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # a header is text
         """
-        The value of a header.
+        Give the value of a header.
 
         :param name: in any spelling
         :param default: when it was not sent

@@ -80,7 +80,7 @@ class Credentials:
 
     def problem(self, header: str | None, quirks: Quirks) -> str | None:
         """
-        The name of the error that an Authorization header of an API call earns; None: it is right.
+        Give the name of the error that an Authorization header of an API call earns; None: it is right.
 
         :param header: as it was sent; None: it was not
         :param quirks: whether older tokens are good
@@ -110,7 +110,7 @@ class Credentials:
 
 def bearer_of(header: str | None) -> str | None:
     """
-    The token in an Authorization header; None: there is none.
+    Give the token in an Authorization header; None: there is none.
 
     :param header: as it was sent
     """

@@ -29,7 +29,7 @@ class Standing:
     allowed: bool = True
 
     def headers(self) -> dict[str, str]:
-        """The five headers that Hotmart sends."""
+        """Give the five headers that Hotmart sends."""
         return {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),

@@ -68,7 +68,7 @@ class Listing:
 
     def page(self, request: Request, rng: random.Random, shift: int = 0, keep_total: bool = False) -> Page:
         """
-        The page that a call asks for.
+        Give the page that a call asks for.
 
         :param request: the call
         :param rng: decides what is to change from call to call

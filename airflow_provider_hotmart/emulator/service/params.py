@@ -38,7 +38,7 @@ class RequestError(Exception):
 
     def answer(self, quirks: Quirks) -> Answer:
         """
-        The answer that says so.
+        Give the answer that says so.
 
         :param quirks: how errors look
         """
@@ -56,7 +56,7 @@ class ClubError(RequestError):
 
     def answer(self, quirks: Quirks) -> Answer:
         """
-        The answer that says so.
+        Give the answer that says so.
 
         :param quirks: how errors look
         """
@@ -77,7 +77,7 @@ def check_names(params: Params, known: Sequence[str]) -> None:
 
 def one(params: Params, name: str) -> str | None:
     """
-    The value of a parameter that has one; None: it was not sent.
+    Give the value of a parameter that has one; None: it was not sent.
 
     :param params: of the call
     :param name: of the parameter
@@ -92,7 +92,7 @@ def one(params: Params, name: str) -> str | None:
 
 def number(params: Params, name: str) -> int | None:
     """
-    The value of a whole number; None: it was not sent.
+    Give the value of a whole number; None: it was not sent.
 
     :param params: of the call
     :param name: of the parameter
@@ -103,7 +103,7 @@ def number(params: Params, name: str) -> int | None:
 
 def several(params: Params, name: str, way: str) -> list[str] | None:
     """
-    The values of a parameter that may have several; None: it was not sent.
+    Give the values of a parameter that may have several; None: it was not sent.
 
     :param params: of the call
     :param name: of the parameter
@@ -125,7 +125,7 @@ def several(params: Params, name: str, way: str) -> list[str] | None:
 
 def numbers(params: Params, name: str, way: str) -> frozenset[int] | None:
     """
-    The values of a whole number that may have several; None: it was not sent.
+    Give the values of a whole number that may have several; None: it was not sent.
 
     :param params: of the call
     :param name: of the parameter
@@ -137,7 +137,7 @@ def numbers(params: Params, name: str, way: str) -> frozenset[int] | None:
 
 def statuses(params: Params, quirks: Quirks) -> frozenset[SaleStatus] | None:
     """
-    The states that are asked for; None: all.
+    Give the states that are asked for; None: all.
 
     :param params: of the call
     :param quirks: which names are accepted
@@ -159,7 +159,7 @@ Bounds = tuple[int | None, int | None]
 
 def window(params: Params, quirks: Quirks, now: float) -> Bounds:
     """
-    The window of sales that is asked for.
+    Give the window of sales that is asked for.
 
     :param params: of the call
     :param quirks: how bounds are understood
@@ -176,7 +176,7 @@ def window(params: Params, quirks: Quirks, now: float) -> Bounds:
 
 def dates(params: Params, quirks: Quirks, start: str, end: str | None) -> Bounds | None:
     """
-    The window that a pair of dates asks for; None: neither was sent.
+    Give the window that a pair of dates asks for; None: neither was sent.
 
     :param params: of the call
     :param quirks: how bounds are understood
@@ -190,7 +190,7 @@ def dates(params: Params, quirks: Quirks, start: str, end: str | None) -> Bounds
 
 def inside(second: int | None, bounds: Bounds | None) -> bool:
     """
-    Whether a date lies in a window; one that is not there lies only where none is asked for.
+    Tell whether a date lies in a window; one that is not there lies only where none is asked for.
 
     :param second: epoch seconds; None: there is no date
     :param bounds: None: none are asked for
@@ -217,7 +217,7 @@ def _pair(params: Params, quirks: Quirks, start_name: str, end_name: str | None)
 
 
 def _in_seconds(start: int | None, end: int | None, quirks: Quirks) -> Bounds:
-    """All dates are whole seconds: so is the comparison."""
+    """Give all dates are whole seconds: so is the comparison."""
     low = None if start is None else -(-start // 1000) if quirks.start_inclusive else start // 1000 + 1
     high = None if end is None else end // 1000 + 1 if quirks.end_inclusive else -(-end // 1000)
     return low, high
@@ -248,7 +248,7 @@ def _check_width(start: int | None, end: int | None, most: timedelta | None) -> 
 
 def rows(params: Params, most: int, usual: int = USUAL_ROWS) -> int:
     """
-    How many items are on a page.
+    Tell how many items are on a page.
 
     :param params: of the call
     :param most: what the service gives at most
@@ -262,7 +262,7 @@ def rows(params: Params, most: int, usual: int = USUAL_ROWS) -> int:
 
 def page(params: Params, most: int) -> tuple[int, str | None]:
     """
-    Number of the page that is asked for, from 1, and the token that asks for it.
+    Give the number of the page that is asked for, from 1, and the token that asks for it.
 
     :param params: of the call
     :param most: items on a page; a token made for another number is refused
@@ -278,7 +278,7 @@ def page(params: Params, most: int) -> tuple[int, str | None]:
 
 def page_asked(params: Params) -> int:
     """
-    Number of the page that is asked for, from 1, however wrong the rest of the call is.
+    Give the number of the page that is asked for, from 1, however wrong the rest of the call is.
 
     :param params: of the call
     """
@@ -288,7 +288,7 @@ def page_asked(params: Params) -> int:
 
 def flag(params: Params, name: str) -> bool | None:
     """
-    The value of a parameter that is true or false; None: it was not sent.
+    Give the value of a parameter that is true or false; None: it was not sent.
 
     :param params: of the call
     :param name: of the parameter
@@ -301,7 +301,7 @@ def flag(params: Params, name: str) -> bool | None:
 
 def word(params: Params, name: str, known: Iterable[str]) -> str | None:
     """
-    The value of a parameter that takes one of a few words; None: it was not sent.
+    Give the value of a parameter that takes one of a few words; None: it was not sent.
 
     :param params: of the call
     :param name: of the parameter
@@ -315,7 +315,7 @@ def word(params: Params, name: str, known: Iterable[str]) -> str | None:
 
 def paths(params: Params) -> list[list[str]] | None:
     """
-    The paths of ``select``, each as its keys; None: it was not sent.
+    Give the paths of ``select``, each as its keys; None: it was not sent.
 
     :param params: of the call
     """

@@ -40,7 +40,7 @@ class Route:
 
     def values(self, path: str) -> dict[str, str] | None:
         """
-        What a path has in the places that stand for anything; None: it is the path of another endpoint.
+        Tell what a path has in the places that stand for anything; None: it is the path of another endpoint.
 
         :param path: of a call
         """
@@ -100,7 +100,7 @@ class Routes:
 
     def find(self, path: str) -> tuple[Route, Mapping[str, str]] | None:
         """
-        The endpoint of a path, and what the path names; None: there is none.
+        Give the endpoint of a path, and what the path names; None: there is none.
 
         :param path: of a call
         """
@@ -134,7 +134,7 @@ class Routes:
             return made if isinstance(made, Answer) else Answer(200, page=made.page(request, rng, shift, keep_total))
 
     def _kept(self, route: Route, request: Request, path: str) -> Listing | Answer:
-        """What a call has found, or another page of it; nothing but whole seconds, hands and quirks change that."""
+        """Give what a call has found, or another page of it; nothing but whole seconds, hands and quirks change it."""
         world = self._world
         asked = frozenset((name, tuple(value)) for name, value in request.params.items() if name not in _OF_THE_PAGE)
         name = (path, asked, world.version, int(world.clock.now()), tuple(vars(world.quirks).values()))

@@ -78,7 +78,7 @@ class Dialect:
         return name.casefold()
 
     def fits(self, column: FlatColumn, declared: str) -> bool:
-        """Whether a table's column takes every value of ours unchanged."""
+        """Tell whether a table's column takes every value of ours unchanged."""
         pattern = f"{re.escape(self.types[column.type])}|{self.wider.get(column.type, '(?!)')}"
         return re.fullmatch(pattern, declared, re.IGNORECASE) is not None
 

@@ -91,7 +91,7 @@ def lessons(request: Request) -> Listing:
 
 
 def _club(request: Request) -> Club | None:
-    """The area that a call names; None: it names none, and that is answered with nothing."""
+    """Give the area that a call names; None: it names none, and that is answered with nothing."""
     name = read.one(request.params, "subdomain")
     if name is None:
         if request.quirks.club_without_subdomain == "empty":

@@ -88,7 +88,7 @@ def coupons(request: Request) -> Listing:
 
 
 def _of_ucode(request: Request) -> dict[str, Any] | Answer | None:
-    """The product that the path names; an answer where the path is too odd for one; None: there is none."""
+    """Give the product that the path names; an answer where the path is too odd for one; None: there is none."""
     text = request.values["ucode"]
     if text.isdecimal():
         if request.quirks.numeric_ucode == "empty_body":

@@ -140,12 +140,12 @@ _OF_A_ROW: dict[str, Any] = {
 
 
 def _as_of(request: Request) -> float:
-    """The moment that an endpoint with old data shows."""
+    """Give the moment that an endpoint with old data shows."""
     return request.world.clock.now() - (DAY if request.quirks.summary_age == "day" else 0)
 
 
 def _charges(request: Request, now: float) -> Iterator[tuple[Sale, Subscription]]:
-    """The charges that fit, oldest first."""
+    """Give the charges that fit, oldest first."""
     params = request.params
     bounds = read.dates(params, request.quirks, "transaction_date", "end_transaction_date")
     transaction, code = read.one(params, "transaction"), read.one(params, "subscriber_code")
@@ -192,7 +192,7 @@ class _Dates:
 
 def _of_dates(request: Request, now: float, next_charge_end: str | None = "end_date_next_charge") -> list[Found]:
     """
-    The subscriptions whose dates, product and code fit, by accession.
+    Give the subscriptions whose dates, product and code fit, by accession.
 
     :param next_charge_end: name of that date; None: the endpoint has none
     """
