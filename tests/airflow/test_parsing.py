@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow.support import HAS_SUPERVISOR, ROOT, ThrowawayAirflow, environment, python
+import airflow_provider_hotmart
+from tests.airflow.support import HAS_SUPERVISOR, ThrowawayAirflow, environment, python
 
 pytestmark = pytest.mark.airflow
 
@@ -111,8 +112,9 @@ AIRFLOW = "from airflow.sdk import DAG, BaseOperator" if HAS_SUPERVISOR else "im
 
 def test_importing_the_operators_takes_little_time_and_no_http_library(tmp_path: Path) -> None:
     # Compiled, as an installed package is, also where this checkout is not.
-    name = "airflow_provider_hotmart"
-    shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    name = airflow_provider_hotmart.__name__
+    installed = Path(airflow_provider_hotmart.__file__).parent
+    shutil.copytree(installed, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     assert compileall.compile_dir(tmp_path / name, quiet=1)
     operators = "\n".join(f"import {name}.operators.{module}" for module in MODULES)
     code = IMPORT.format(airflow=AIRFLOW, operators=operators)
