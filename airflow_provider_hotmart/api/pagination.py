@@ -22,7 +22,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartResponseError,
 )
 from airflow_provider_hotmart.api.request import Request
-from airflow_provider_hotmart.api.responses import Page
+from airflow_provider_hotmart.api.responses import Page, names_a_successor
 from airflow_provider_hotmart.api.rows import identity, json_lines
 from airflow_provider_hotmart.api.windows import parts_for
 
@@ -60,14 +60,13 @@ class _Sent:
     """
     A request under way.
 
-    :param page: the answer, where it was looked at before its turn.
+    :param is_seen: whether its answer was looked at before its turn.
     """
 
     request: Request
     call: Call
     future: Future[bytes]
     is_seen: bool = False
-    page: Page | None = None
 
 
 class Pagination:
@@ -118,7 +117,7 @@ class Pagination:
             del todo[0]
             request = first.request
             try:
-                outcome: Page | HotmartError = first.page or self._session.read(first.call, first.future.result())
+                outcome: Page | HotmartError = self._session.read(first.call, first.future.result())
             except HotmartError as error:
                 outcome = error
             if parts := _parts(request, outcome):
@@ -147,7 +146,10 @@ class Pagination:
             one.is_seen = True
             outcome: Page | HotmartError
             try:
-                outcome = one.page = self._session.parse(one.call, one.future.result())
+                body = one.future.result()
+                if not one.call.can_narrow or not names_a_successor(body):
+                    continue
+                outcome = self._session.parse(one.call, body)
             except HotmartError as error:
                 outcome = error
             if parts := _parts(one.request, outcome):

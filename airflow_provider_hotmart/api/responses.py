@@ -20,6 +20,7 @@ CHUNK_SIZE = 2**13
 #: An exponent of three digits and more, outside of text: the number may be beyond range. To be searched for in
 #: what _DIGITS makes of a body, because a pattern that begins with fixed characters is found quickly.
 _LARGE_EXPONENT = re.compile(rb"e000+[,}\]\s]")
+_SUCCESSOR = re.compile(rb'"next_page_token"\s*:\s*"')
 _DIGITS = bytes.maketrans(b"123456789+-E", b"00000000000e")
 
 
@@ -98,6 +99,11 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items", row_type:
         info.next_page_token or None,
         is_bare=page.rows is None and page.page_info is None,
     )
+
+
+def names_a_successor(body: bytes) -> bool:
+    """Tell whether a page seems to have a next one, much faster than by parsing it."""
+    return bool(_SUCCESSOR.match(body, max(body.find(b'"next_page_token"'), 0)))
 
 
 def parse_object(body: bytes, path: str) -> Any:

@@ -100,9 +100,9 @@ class Calls:
         self._dice = random.Random(width)
         self._numbers = count()
         self._thread = ThreadPoolExecutor(1)
+        self._unread: set[bytes] = set()
         #: Most calls that were ever submitted and not yet read.
         self.most = 0
-        self.open = 0
 
     def call(self, path: str, params: Params, **facts: Any) -> Call:
         retrier = Retrier(RetryPolicy(0), lambda _: None, lambda _: None)
@@ -111,14 +111,13 @@ class Calls:
     def submit(self, call: Call) -> Future[bytes]:
         future: Future[bytes] = Future()
         self._due.append((call, future))
-        self.open += 1
-        self.most = max(self.most, self.open)
+        self.most = max(self.most, len(self._due) + len(self._unread))
         self._thread.submit(self._answer_one)
         return future
 
     def parse(self, call: Call, body: bytes) -> Page:
-        self.open -= 1
-        return self._kept.pop(body)
+        self._unread.discard(body)
+        return self._kept[body]
 
     read = parse
 
@@ -130,11 +129,11 @@ class Calls:
         try:
             page = self.hotmart.answer(call.params)
         except (HotmartError, AssertionError) as error:
-            self.open -= 1
             future.set_exception(error)
         else:
-            body = str(next(self._numbers)).encode()
+            body = b'%d,"next_page_token":%s' % (next(self._numbers), b'"1"' if page.next_token else b"null")
             self._kept[body] = page
+            self._unread.add(body)
             future.set_result(body)
 
 

@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from airflow_provider_hotmart.api import errors
 from airflow_provider_hotmart.api.http import Response
 from airflow_provider_hotmart.api.refusals import MAX_DESCRIPTION, error_of, scrub
-from airflow_provider_hotmart.api.responses import CHUNK_SIZE, Page, parse_object, parse_page
+from airflow_provider_hotmart.api.responses import CHUNK_SIZE, Page, names_a_successor, parse_object, parse_page
 from airflow_provider_hotmart.emulator.service.bodies import laid_out
 
 PATH = "/payments/api/v1/sales/users"
@@ -97,6 +97,14 @@ class TestPage:
         assert b"\n" in body
         assert rows(body) == [compact]
         assert page(body).next_token == "a b"
+
+    @pytest.mark.parametrize("token", [b"null", b'"a b"'])
+    @pytest.mark.parametrize("space", [b"", b" ", b"\n  "])
+    def test_a_successor_is_seen_without_parsing(self, token: bytes, space: bytes) -> None:
+        body = b'{"items":[],"page_info":{"next_page_token"%b:%b%b}}' % (space, space, token)
+        assert names_a_successor(body) == (page(body).next_token is not None)
+        assert not names_a_successor(b'{"items":[]}')
+        assert not names_a_successor(b"<html>")
 
     def test_carriage_returns_are_line_breaks_too(self) -> None:
         assert rows(b'{"items":[{"a":\r1}]}') == [b'{"a":1}']
