@@ -122,7 +122,7 @@ def measure_everything(options: Options) -> Findings:
         f"Sales with everything: {sales:,} sales with participants, commissions and price details, {LIMIT} calls a "
         "minute, 700 ms a page",
         "One run from the beginning of a minute of the clock on. Used: calls between the first and the last, beside "
-        "those that are allowed in that time.",
+        "those that are allowed in that time; a little more than all where the last minute is not over.",
         ("", "rows", "calls", "429s", "wall s", "used", "CPU s", "peak MB"),
         [
             (

@@ -77,7 +77,7 @@ class TokenCache:
 
     Threads that need a token at the same time wait for the one that fetches it: the token host throttles.
 
-    :param clock: gives the time, and waits.
+    :param clock: gives the time.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -153,7 +153,7 @@ def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
     Find the one token cache of a credential in this process.
 
     :param credential: what tells credentials apart.
-    :param clock: gives the time, and waits.
+    :param clock: gives the time.
     """
     with _caches_lock:
         return _caches.setdefault((credential, clock), TokenCache(clock))

@@ -38,7 +38,7 @@ class CallBudget:
     and be refused. It makes no difference whether Hotmart counts by the minute of the clock or over the last sixty
     seconds.
 
-    :param clock: gives the time, and waits.
+    :param clock: gives the time.
     :param calls_per_minute: a limit of our own, to leave room for other integrations.
     """
 

@@ -20,8 +20,9 @@ CHUNK_SIZE = 2**13
 #: An exponent of three digits and more, outside of text: the number may be beyond range. To be searched for in
 #: what _DIGITS makes of a body, because a pattern that begins with fixed characters is found quickly.
 _LARGE_EXPONENT = re.compile(rb"e000+[,}\]\s]")
-_SUCCESSOR = re.compile(rb'"next_page_token"\s*:\s*"')
 _DIGITS = bytes.maketrans(b"123456789+-E", b"00000000000e")
+#: A next page's token, told as a text and not as null.
+_SUCCESSOR = re.compile(rb'"next_page_token"\s*:\s*"')
 
 
 @dataclass(frozen=True)

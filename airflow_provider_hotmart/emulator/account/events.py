@@ -96,7 +96,7 @@ class Event:
         self._around = begins_before
 
     def info(self) -> dict[str, Any]:
-        """Tell what the API tells about the event."""
+        """Show the event as the API does."""
         begins = (self._around // DAY + self._digest("begins")[0] % 60) * DAY + 12 * 3600
         return {
             "product": picked(self.product, "id", "name"),

@@ -188,7 +188,7 @@ def payout_currencies(sale: Sale, currency: str) -> list[str]:
 
 def payment_hint(states: Sequence[SaleStatus]) -> str:
     """
-    Tell what a life tells about the payment: "boleto", "pix", "card", "instalment" or nothing.
+    Tell how a sale is paid by its life: "boleto", "pix", "card", "instalment" or nothing.
 
     :param states: of the life
     """

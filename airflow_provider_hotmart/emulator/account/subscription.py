@@ -122,7 +122,7 @@ class Subscription:
 
     def state_at(self, moment: float) -> State | None:
         """
-        Tell what it is at a moment; None before its first order.
+        Give its state at a moment; None before its first order.
 
         :param moment: epoch seconds
         """

@@ -204,7 +204,7 @@ def purchase_word(sale: Sale, subscription: Subscription, now: float) -> Subscri
 
 
 def _shared(sale: Sale, subscription: Subscription, state: State, quirks: Quirks, now: float) -> dict[str, Any]:
-    """Tell what is the same in all rows of one charge."""
+    """Give what is the same in all rows of one charge."""
     number, charges = last_recurrency(subscription, state)
     row: dict[str, Any] = {
         "subscription_id": subscription.id,

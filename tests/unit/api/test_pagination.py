@@ -90,16 +90,16 @@ class Hotmart:
 
 
 class Calls:
-    """What sends the calls, to a Hotmart of plain data, from another thread; which one is next is drawn."""
+    """What sends the calls, to a Hotmart of plain data, from other threads; which one is next is drawn."""
 
-    def __init__(self, hotmart: Hotmart, width: int) -> None:
+    def __init__(self, hotmart: Hotmart, width: int, threads: int = 1) -> None:
         self.width = width
         self.hotmart = hotmart
         self._due: list[tuple[Call, Future[bytes]]] = []
         self._kept: dict[bytes, Page] = {}
         self._dice = random.Random(width)
         self._numbers = count()
-        self._thread = ThreadPoolExecutor(1)
+        self._threads = ThreadPoolExecutor(threads)
         self._unread: set[bytes] = set()
         #: Most calls that were ever submitted and not yet read.
         self.most = 0
@@ -112,7 +112,7 @@ class Calls:
         future: Future[bytes] = Future()
         self._due.append((call, future))
         self.most = max(self.most, len(self._due) + len(self._unread))
-        self._thread.submit(self._answer_one)
+        self._threads.submit(self._answer_one)
         return future
 
     def parse(self, call: Call, body: bytes) -> Page:
@@ -223,9 +223,7 @@ class TestWindows:
             return page
 
         hotmart.spoil = answer_the_first_last
-        calls = Calls(hotmart, 2)
-        calls._thread = ThreadPoolExecutor(2)
-        answers = read(hotmart, of(early), of(late), calls=calls)
+        answers = read(hotmart, of(early), of(late), calls=Calls(hotmart, 2, threads=2))
         assert sorted(names(answers)) == names_in_order(hotmart)
         assert moments_of(answers) == sorted(moments_of(answers))
 
