@@ -284,7 +284,7 @@ class Session:
         while True:
             self.check_running()
             try:
-                response = self._send("POST", config.token_url, f"Basic {config.basic}", data=form)
+                response = self._send("POST", config.token_url, f"Basic {config.basic}", form=form)
                 return read_token(response, config, self.client.clock.time())
             except HotmartError as error:
                 retrier.wait(error)
