@@ -99,7 +99,7 @@ class HttpSession:
                 self._adapter.max_retries,
                 redirect=False,
                 assert_same_host=False,
-                timeout=urllib3.Timeout(min(CONNECT_TIMEOUT, timeout), timeout),
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
                 preload_content=False,
                 decode_content=False,
             ) as response:

@@ -227,6 +227,13 @@ class TestFailures:
         assert f"{url.partition('://')[2]} timed out" in str(error)
         assert "raise timeout" in str(error)
 
+    def test_hotmart_may_take_longer_than_a_connection_may(
+        self, session: HttpSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(http, "CONNECT_TIMEOUT", 0.1)
+        with answered(Answer(200, BODY), silence=0.4) as url:
+            assert get(session, url).body == BODY
+
     def test_silence_in_the_middle_of_a_body_times_out_too(self, session: HttpSession) -> None:
         with closing(RawServer(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", then="silence")) as server:
             assert "timed out" in str(failure(session, server.url, timeout=0.2))
