@@ -104,7 +104,7 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items", row_type:
 
 def names_a_successor(body: bytes) -> bool:
     """Tell whether a page seems to have a next one, much faster than by parsing it."""
-    return bool(_SUCCESSOR.match(body, max(body.find(b'"next_page_token"'), 0)))
+    return bool(_SUCCESSOR.match(body, max(body.rfind(b'"next_page_token"'), 0)))  # Hotmart writes it last
 
 
 def parse_object(body: bytes, path: str) -> Any:
