@@ -10,30 +10,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
+from airflow_provider_hotmart.api import endpoints
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import (
-    CLUB_LESSONS,
-    CLUB_MODULES,
-    CLUB_PAGES,
-    CLUB_USERS,
-    EVENT_TICKETS,
-    EVENTS,
-    PRODUCT_COUPONS,
-    PRODUCT_OFFERS,
-    PRODUCT_PLANS,
-    PRODUCTS,
-    SALES,
-    SALES_COMMISSIONS,
-    SALES_PARTICIPANTS,
-    SALES_PRICE_DETAILS,
-    SALES_SUMMARY,
-    SUBSCRIBER_PURCHASES,
-    SUBSCRIPTION_SUMMARIES,
-    SUBSCRIPTION_TRANSACTIONS,
-    SUBSCRIPTIONS,
-)
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartConfigError,
@@ -102,12 +82,7 @@ class HotmartHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Describe the form's standard fields to Airflow before 3.2, from the provider's metadata."""
-        behaviour: Mapping[str, Any] = _form()["ui-field-behaviour"]
-        return {
-            "hidden_fields": behaviour["hidden-fields"],
-            "relabeling": behaviour["relabeling"],
-            "placeholders": behaviour["placeholders"],
-        }
+        return {name.replace("-", "_"): value for name, value in _form()["ui-field-behaviour"].items()}
 
     @classmethod
     def config_from(cls, connection: Any, extra: Any = None) -> HotmartConfig:
@@ -227,7 +202,7 @@ class HotmartHook(BaseHook):
             ``format``, ``is_subscription``, ``warranty_period`` (days).
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCTS, product_id=product_id, status=status, format=format, select=select)
+        return self._iterate(endpoints.PRODUCTS, product_id=product_id, status=status, format=format, select=select)
 
     def iter_sales_participants(
         self,
@@ -269,7 +244,7 @@ class HotmartHook(BaseHook):
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
         return self._iterate(
-            SALES_PARTICIPANTS,
+            endpoints.SALES_PARTICIPANTS,
             transaction=transaction,
             transaction_status=transaction_status,
             sales_start_date=sales_start_date,
@@ -291,7 +266,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductOffersOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCT_OFFERS, **filters)
+        return self._iterate(endpoints.PRODUCT_OFFERS, **filters)
 
     def iter_product_plans(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -300,7 +275,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductPlansOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCT_PLANS, **filters)
+        return self._iterate(endpoints.PRODUCT_PLANS, **filters)
 
     def iter_product_coupons(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -309,7 +284,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductCouponsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCT_COUPONS, **filters)
+        return self._iterate(endpoints.PRODUCT_COUPONS, **filters)
 
     def iter_sales(self, *, include: Any = None, reconcile: Any = None, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -321,7 +296,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        query = self._query(SALES, **filters)
+        query = self._query(endpoints.SALES, **filters)
         return SalesListing(self._client, query, parse_include(include), parse_reconcile(reconcile)).objects()
 
     def iter_sales_commissions(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -331,7 +306,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesCommissionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SALES_COMMISSIONS, **filters)
+        return self._iterate(endpoints.SALES_COMMISSIONS, **filters)
 
     def iter_sales_price_details(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -340,7 +315,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesPriceDetailsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SALES_PRICE_DETAILS, **filters)
+        return self._iterate(endpoints.SALES_PRICE_DETAILS, **filters)
 
     def iter_sales_summary(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -349,7 +324,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesSummaryOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SALES_SUMMARY, **filters)
+        return self._iterate(endpoints.SALES_SUMMARY, **filters)
 
     def iter_subscriptions(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -358,7 +333,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIPTIONS, **filters)
+        return self._iterate(endpoints.SUBSCRIPTIONS, **filters)
 
     def iter_subscription_summaries(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -367,7 +342,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionSummariesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIPTION_SUMMARIES, **filters)
+        return self._iterate(endpoints.SUBSCRIPTION_SUMMARIES, **filters)
 
     def iter_subscription_transactions(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -376,7 +351,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionTransactionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIPTION_TRANSACTIONS, **filters)
+        return self._iterate(endpoints.SUBSCRIPTION_TRANSACTIONS, **filters)
 
     def iter_subscriber_purchases(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -385,7 +360,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriberPurchasesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIBER_PURCHASES, **filters)
+        return self._iterate(endpoints.SUBSCRIBER_PURCHASES, **filters)
 
     def iter_club_modules(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -394,7 +369,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubModulesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_MODULES, **filters)
+        return self._iterate(endpoints.CLUB_MODULES, **filters)
 
     def iter_club_pages(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -403,7 +378,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubPagesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_PAGES, **filters)
+        return self._iterate(endpoints.CLUB_PAGES, **filters)
 
     def iter_club_users(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -412,7 +387,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubUsersOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_USERS, **filters)
+        return self._iterate(endpoints.CLUB_USERS, **filters)
 
     def iter_club_lessons(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -421,7 +396,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubLessonsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_LESSONS, **filters)
+        return self._iterate(endpoints.CLUB_LESSONS, **filters)
 
     def iter_events(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -430,7 +405,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartGetEventOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(EVENTS, **filters)
+        return self._iterate(endpoints.EVENTS, **filters)
 
     def iter_event_tickets(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -439,7 +414,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListEventTicketsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(EVENT_TICKETS, **filters)
+        return self._iterate(endpoints.EVENT_TICKETS, **filters)
 
     def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
         return Listing(self._client, self._query(endpoint, **filters)).objects()
@@ -456,8 +431,6 @@ class HotmartHook(BaseHook):
         """
         try:
             has_products = self._client.check()
-        except HotmartConfigError as error:
-            return False, str(error)
         except HotmartAuthError as error:
             return False, f"Wrong credential. {error}"
         except HotmartPermissionError as error:

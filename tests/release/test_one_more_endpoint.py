@@ -85,15 +85,10 @@ class HotmartListProductReviewsOperator(HotmartListOperator):
     # 3. A method of the hook
     (
         "hooks/hotmart.py",
-        "from airflow_provider_hotmart.api.errors",
-        "from airflow_provider_hotmart.api.endpoints import PRODUCT_REVIEWS\n",
-    ),
-    (
-        "hooks/hotmart.py",
         "    def _iterate(",
         '''    def iter_product_reviews(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield what buyers think of products."""
-        return self._iterate(PRODUCT_REVIEWS, **filters)
+        return self._iterate(endpoints.PRODUCT_REVIEWS, **filters)
 
 ''',
     ),
