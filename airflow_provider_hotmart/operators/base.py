@@ -70,6 +70,12 @@ class HotmartListOperator(BaseOperator):
     #: Of the file that was written.
     _manifest: dict[str, Any] | None = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Make all that its endpoint can be asked for template fields of an operator that does not name them itself."""
+        super().__init_subclass__(**kwargs)
+        if "endpoint" in vars(cls) and "template_fields" not in vars(cls):
+            cls.template_fields = (*cls.endpoint.arguments, *HotmartListOperator.template_fields)
+
     def __init__(
         self,
         *,
