@@ -139,6 +139,19 @@ class HotmartHook(BaseHook):
         """
         return pseudonym(self._pseudonym_key("a pseudonym"), kind, value)
 
+    def query(self, endpoint: Endpoint, *, timezone: str | None = None, **filters: Any) -> Query:
+        """
+        Read what is to be asked for.
+
+        :param endpoint: that is asked.
+        :param timezone: of dates that name none; None: the connection's.
+        :param filters: those of the endpoint.
+        :raises HotmartInvalidRequestError: when a filter is not valid.
+        """
+        client = self._client
+        timezone = timezone or client.config.timezone
+        return build_query(endpoint, now=client.clock.time(), timezone=timezone, **filters)
+
     def shape(
         self,
         query: Query,
@@ -296,7 +309,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        query = self._query(endpoints.SALES, **filters)
+        query = self.query(endpoints.SALES, **filters)
         return SalesListing(self._client, query, parse_include(include), parse_reconcile(reconcile)).objects()
 
     def iter_sales_commissions(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -417,11 +430,7 @@ class HotmartHook(BaseHook):
         return self._iterate(endpoints.EVENT_TICKETS, **filters)
 
     def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
-        return Listing(self._client, self._query(endpoint, **filters)).objects()
-
-    def _query(self, endpoint: Endpoint, **filters: Any) -> Query:
-        client = self._client
-        return build_query(endpoint, now=client.clock.time(), timezone=client.config.timezone, **filters)
+        return Listing(self._client, self.query(endpoint, **filters)).objects()
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -124,9 +124,9 @@ class HotmartListOperator(BaseOperator):
 
         with fail_without_retry():
             check_rendered(self, self._given)
-            client = self.hook.get_conn()
-            query = self._query(client)
-            listing = self._listing = self._make_listing(client, query)
+            filters = {name: getattr(self, name) for name in self.endpoint.arguments}
+            query = self.hook.query(self.endpoint, timezone=self.timezone, **filters)
+            listing = self._listing = self._make_listing(self.hook.get_conn(), query)
             if self._killed:
                 listing.stop()
             result = self._to_xcom(listing) if self.destination is None else self._to_file(context, listing)
@@ -140,20 +140,6 @@ class HotmartListOperator(BaseOperator):
         for work in (self._listing, self._file):
             if work is not None:
                 work.stop()
-
-    def _query(self, client: HotmartClient) -> Query:
-        from airflow_provider_hotmart.api.filters import build_query
-
-        return build_query(
-            self.endpoint,
-            now=client.clock.time(),
-            timezone=self._zone(client),
-            **{name: getattr(self, name) for name in self.endpoint.arguments},
-        )
-
-    def _zone(self, client: HotmartClient) -> str:
-        """Name of the zone that dates without one are in."""
-        return self.timezone or client.config.timezone
 
     def _make_listing(self, client: HotmartClient, query: Query) -> Listing:
         from airflow_provider_hotmart.api.listing import Listing
@@ -230,7 +216,8 @@ class HotmartListOperator(BaseOperator):
         self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
         collect(self.hook, self._source, written.location.uri)
         listed = (listed_from, listed_until)
-        manifest = describe(written, listing.query, shape.primary_key, self._zone(client), listed)
+        zone = self.timezone or client.config.timezone
+        manifest = describe(written, listing.query, shape.primary_key, zone, listed)
         manifest |= {**listing.facts, "calls": listing.calls}
         self._manifest = manifest
         if not self._killed:
