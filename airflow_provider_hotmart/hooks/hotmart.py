@@ -10,10 +10,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
-from airflow_provider_hotmart.api import endpoints
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoint import Endpoint
+from airflow_provider_hotmart.api.endpoints import club, events, products, sales, subscriptions
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartConfigError,
@@ -215,7 +215,7 @@ class HotmartHook(BaseHook):
             ``format``, ``is_subscription``, ``warranty_period`` (days).
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.PRODUCTS, product_id=product_id, status=status, format=format, select=select)
+        return self._iterate(products.PRODUCTS, product_id=product_id, status=status, format=format, select=select)
 
     def iter_sales_participants(
         self,
@@ -257,7 +257,7 @@ class HotmartHook(BaseHook):
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
         return self._iterate(
-            endpoints.SALES_PARTICIPANTS,
+            sales.SALES_PARTICIPANTS,
             transaction=transaction,
             transaction_status=transaction_status,
             sales_start_date=sales_start_date,
@@ -279,7 +279,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductOffersOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.PRODUCT_OFFERS, **filters)
+        return self._iterate(products.PRODUCT_OFFERS, **filters)
 
     def iter_product_plans(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -288,7 +288,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductPlansOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.PRODUCT_PLANS, **filters)
+        return self._iterate(products.PRODUCT_PLANS, **filters)
 
     def iter_product_coupons(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -297,7 +297,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductCouponsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.PRODUCT_COUPONS, **filters)
+        return self._iterate(products.PRODUCT_COUPONS, **filters)
 
     def iter_sales(self, *, include: Any = None, reconcile: Any = None, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -309,7 +309,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        query = self.query(endpoints.SALES, **filters)
+        query = self.query(sales.SALES, **filters)
         return SalesListing(self._client, query, parse_include(include), parse_reconcile(reconcile)).objects()
 
     def iter_sales_commissions(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -319,7 +319,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesCommissionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.SALES_COMMISSIONS, **filters)
+        return self._iterate(sales.SALES_COMMISSIONS, **filters)
 
     def iter_sales_price_details(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -328,7 +328,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesPriceDetailsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.SALES_PRICE_DETAILS, **filters)
+        return self._iterate(sales.SALES_PRICE_DETAILS, **filters)
 
     def iter_sales_summary(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -337,7 +337,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesSummaryOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.SALES_SUMMARY, **filters)
+        return self._iterate(sales.SALES_SUMMARY, **filters)
 
     def iter_subscriptions(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -346,7 +346,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.SUBSCRIPTIONS, **filters)
+        return self._iterate(subscriptions.SUBSCRIPTIONS, **filters)
 
     def iter_subscription_summaries(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -355,7 +355,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionSummariesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.SUBSCRIPTION_SUMMARIES, **filters)
+        return self._iterate(subscriptions.SUBSCRIPTION_SUMMARIES, **filters)
 
     def iter_subscription_transactions(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -364,7 +364,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionTransactionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.SUBSCRIPTION_TRANSACTIONS, **filters)
+        return self._iterate(subscriptions.SUBSCRIPTION_TRANSACTIONS, **filters)
 
     def iter_subscriber_purchases(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -373,7 +373,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriberPurchasesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.SUBSCRIBER_PURCHASES, **filters)
+        return self._iterate(subscriptions.SUBSCRIBER_PURCHASES, **filters)
 
     def iter_club_modules(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -382,7 +382,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubModulesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.CLUB_MODULES, **filters)
+        return self._iterate(club.CLUB_MODULES, **filters)
 
     def iter_club_pages(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -391,7 +391,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubPagesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.CLUB_PAGES, **filters)
+        return self._iterate(club.CLUB_PAGES, **filters)
 
     def iter_club_users(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -400,7 +400,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubUsersOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.CLUB_USERS, **filters)
+        return self._iterate(club.CLUB_USERS, **filters)
 
     def iter_club_lessons(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -409,7 +409,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubLessonsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.CLUB_LESSONS, **filters)
+        return self._iterate(club.CLUB_LESSONS, **filters)
 
     def iter_events(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -418,7 +418,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartGetEventOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.EVENTS, **filters)
+        return self._iterate(events.EVENTS, **filters)
 
     def iter_event_tickets(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -427,7 +427,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListEventTicketsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(endpoints.EVENT_TICKETS, **filters)
+        return self._iterate(events.EVENT_TICKETS, **filters)
 
     def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
         return Listing(self._client, self.query(endpoint, **filters)).objects()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api import endpoints
+from airflow_provider_hotmart.api.endpoints import club
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -27,7 +27,7 @@ class HotmartListClubModulesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.CLUB_MODULES
+    endpoint = club.CLUB_MODULES
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class HotmartListClubPagesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.CLUB_PAGES
+    endpoint = club.CLUB_PAGES
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class HotmartListClubUsersOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.CLUB_USERS
+    endpoint = club.CLUB_USERS
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class HotmartListClubLessonsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.CLUB_LESSONS
+    endpoint = club.CLUB_LESSONS
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api import endpoints
+from airflow_provider_hotmart.api.endpoints import events
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -25,7 +25,7 @@ class HotmartGetEventOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.EVENTS
+    endpoint = events.EVENTS
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class HotmartListEventTicketsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.EVENT_TICKETS
+    endpoint = events.EVENT_TICKETS
 
     def __init__(
         self,

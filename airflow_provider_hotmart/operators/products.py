@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api import endpoints
+from airflow_provider_hotmart.api.endpoints import products
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -27,7 +27,7 @@ class HotmartListProductsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.PRODUCTS
+    endpoint = products.PRODUCTS
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class HotmartListProductOffersOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.PRODUCT_OFFERS
+    endpoint = products.PRODUCT_OFFERS
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class HotmartListProductPlansOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.PRODUCT_PLANS
+    endpoint = products.PRODUCT_PLANS
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class HotmartListProductCouponsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.PRODUCT_COUPONS
+    endpoint = products.PRODUCT_COUPONS
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_hotmart.api import endpoints
+from airflow_provider_hotmart.api.endpoints import sales
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class HotmartListSalesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SALES
+    endpoint = sales.SALES
     template_fields: Sequence[str] = (
-        *endpoints.SALES.arguments,
+        *sales.SALES.arguments,
         "include",
         "reconcile",
         *HotmartListOperator.template_fields,
@@ -123,7 +123,7 @@ class HotmartListSalesParticipantsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SALES_PARTICIPANTS
+    endpoint = sales.SALES_PARTICIPANTS
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class HotmartListSalesCommissionsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SALES_COMMISSIONS
+    endpoint = sales.SALES_COMMISSIONS
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class HotmartListSalesPriceDetailsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SALES_PRICE_DETAILS
+    endpoint = sales.SALES_PRICE_DETAILS
 
     def __init__(
         self,
@@ -259,7 +259,7 @@ class HotmartListSalesSummaryOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SALES_SUMMARY
+    endpoint = sales.SALES_SUMMARY
 
     def __init__(
         self,

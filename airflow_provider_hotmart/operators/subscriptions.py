@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api import endpoints
+from airflow_provider_hotmart.api.endpoints import subscriptions
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -46,7 +46,7 @@ class HotmartListSubscriptionsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SUBSCRIPTIONS
+    endpoint = subscriptions.SUBSCRIPTIONS
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class HotmartListSubscriptionSummariesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SUBSCRIPTION_SUMMARIES
+    endpoint = subscriptions.SUBSCRIPTION_SUMMARIES
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class HotmartListSubscriptionTransactionsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SUBSCRIPTION_TRANSACTIONS
+    endpoint = subscriptions.SUBSCRIPTION_TRANSACTIONS
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class HotmartListSubscriberPurchasesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.SUBSCRIBER_PURCHASES
+    endpoint = subscriptions.SUBSCRIBER_PURCHASES
 
     def __init__(
         self,

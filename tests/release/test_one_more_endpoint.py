@@ -63,7 +63,7 @@ class HotmartListProductReviewsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = endpoints.PRODUCT_REVIEWS
+    endpoint = products.PRODUCT_REVIEWS
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class HotmartListProductReviewsOperator(HotmartListOperator):
         "    def _iterate(",
         '''    def iter_product_reviews(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield what buyers think of products."""
-        return self._iterate(endpoints.PRODUCT_REVIEWS, **filters)
+        return self._iterate(products.PRODUCT_REVIEWS, **filters)
 
 ''',
     ),
