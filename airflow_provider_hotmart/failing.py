@@ -1,4 +1,4 @@
-"""What ends a task for good."""
+"""What ends a task before its work is done: Airflow stops it, or it fails for good."""
 
 from __future__ import annotations
 
@@ -7,6 +7,31 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
+
+
+class StoppableTask:
+    """An operator or sensor whose work ends when Airflow kills the task."""
+
+    _killed = False
+    _working: tuple[Any, ...] = ()
+
+    def on_kill(self) -> None:
+        """End the work: nothing is published after this. Airflow may call it in a signal handler."""
+        self._killed = True
+        for one in self._working:
+            one.stop()
+
+    def _stop_when_killed(self, *work: Any) -> None:
+        """Name what is stopped when the task is killed, also where it was killed already. None is left out."""
+        self._working = tuple(one for one in work if one is not None)
+        if self._killed:
+            self.on_kill()
+
+    def _check_running(self) -> None:
+        from airflow_provider_hotmart.api.errors import HotmartStoppedError
+
+        if self._killed:
+            raise HotmartStoppedError("The task was stopped")
 
 
 @contextmanager

@@ -22,33 +22,15 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                 "tags": ["service"],
             }
         ],
-        "operators": [
-            {
-                "integration-name": "Hotmart",
-                "python-modules": [
-                    "airflow_provider_hotmart.operators.club",
-                    "airflow_provider_hotmart.operators.events",
-                    "airflow_provider_hotmart.operators.products",
-                    "airflow_provider_hotmart.operators.sales",
-                    "airflow_provider_hotmart.operators.subscriptions",
-                ],
-            }
-        ],
-        "sensors": [
-            {
-                "integration-name": "Hotmart",
-                "python-modules": ["airflow_provider_hotmart.sensors.sales"],
-            }
-        ],
-        "triggers": [
-            {
-                "integration-name": "Hotmart",
-                "python-modules": [
-                    "airflow_provider_hotmart.triggers.event",
-                    "airflow_provider_hotmart.triggers.sensor",
-                ],
-            }
-        ],
+        "operators": _modules(
+            "airflow_provider_hotmart.operators.club",
+            "airflow_provider_hotmart.operators.events",
+            "airflow_provider_hotmart.operators.products",
+            "airflow_provider_hotmart.operators.sales",
+            "airflow_provider_hotmart.operators.subscriptions",
+        ),
+        "sensors": _modules("airflow_provider_hotmart.sensors.sales"),
+        "triggers": _modules("airflow_provider_hotmart.triggers.event", "airflow_provider_hotmart.triggers.sensor"),
         "transfers": [
             {
                 "source-integration-name": "Hotmart",
@@ -56,12 +38,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                 "python-module": "airflow_provider_hotmart.transfers.file_to_sql",
             }
         ],
-        "hooks": [
-            {
-                "integration-name": "Hotmart",
-                "python-modules": ["airflow_provider_hotmart.hooks.hotmart"],
-            }
-        ],
+        "hooks": _modules("airflow_provider_hotmart.hooks.hotmart"),
         "connection-types": [
             {
                 "connection-type": "hotmart",
@@ -96,87 +73,66 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
                     },
                 },
                 "conn-fields": {
-                    "environment": {
-                        "label": "Environment",
-                        "description": (
-                            "Which Hotmart to call: production; the sandbox, "
-                            "which needs a credential that was created as a sandbox credential; "
-                            "or an emulator, whose address is the base URL and may be plain http."
-                        ),
-                        "schema": {
-                            "type": ["string", "null"],
-                            "enum": ["production", "sandbox", "emulator"],
-                            "default": "production",
-                        },
-                    },
-                    "timezone": {
-                        "label": "Time zone",
-                        "description": (
-                            "The zone of dates that name none, by its IANA name, such as America/Sao_Paulo."
-                        ),
-                        "schema": {"type": ["string", "null"], "default": "UTC"},
-                    },
-                    "basic_token": {
-                        "label": "Basic token",
-                        "description": (
-                            "Optional. The third value of the credential, with or without 'Basic ' in front. "
-                            "It follows from Client ID and Client Secret, and has to agree with them."
-                        ),
-                        "schema": {"type": ["string", "null"], "format": "password"},
-                    },
-                    "pseudonym_key": {
-                        "label": "Pseudonym key",
-                        "description": (
-                            "Optional. The secret that pseudonyms of people are made with: "
-                            "the same key gives the same person the same pseudonym."
-                        ),
-                        "schema": {"type": ["string", "null"], "format": "password"},
-                    },
-                    "hottok": {
-                        "label": "Hottok",
-                        "description": (
-                            "Optional. The secret that Hotmart's webhooks carry: Hotmart > Tools > Webhook."
-                        ),
-                        "schema": {"type": ["string", "null"], "format": "password"},
-                    },
-                    "token_url": {
-                        "label": "Token URL",
-                        "description": (
-                            "Optional. Where to ask for the access token, if not at Hotmart's own address."
-                        ),
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "timeout": {
-                        "label": "Timeout",
-                        "description": "Seconds without any byte of an answer, after which a call has failed.",
-                        "schema": {"type": ["number", "null"], "default": 60, "minimum": 1},
-                    },
-                    "max_retries": {
-                        "label": "Retries",
-                        "description": "How often one call is repeated when Hotmart or the network fails.",
-                        "schema": {"type": ["integer", "null"], "default": 5, "minimum": 0},
-                    },
-                    "max_rate_limit_wait": {
-                        "label": "Longest wait for the rate limit",
-                        "description": (
-                            "Seconds that one call may wait, in all, when it is refused for the rate limit. "
-                            "If Hotmart asks for more, the task fails."
-                        ),
-                        "schema": {"type": ["number", "null"], "default": 120, "minimum": 0},
-                    },
-                    "max_parallel_calls": {
-                        "label": "Parallel calls",
-                        "description": "How many calls one task makes at the same time, at most.",
-                        "schema": {"type": ["integer", "null"], "default": 8, "minimum": 1},
-                    },
-                    "calls_per_minute": {
-                        "label": "Calls per minute",
-                        "description": (
-                            "Optional. At most this many calls a minute by each task that runs, "
-                            "to leave room for other integrations of the same account."
-                        ),
-                        "schema": {"type": ["integer", "null"], "minimum": 1},
-                    },
+                    "environment": _field(
+                        "Environment",
+                        "Which Hotmart to call: production; the sandbox, which needs a credential that was created as "
+                        "a sandbox credential; or an emulator, whose address is the base URL and may be plain http.",
+                        {"type": "string", "enum": ["production", "sandbox", "emulator"], "default": "production"},
+                    ),
+                    "timezone": _field(
+                        "Time zone",
+                        "The zone of dates that name none, by its IANA name, such as America/Sao_Paulo.",
+                        {"type": "string", "default": "UTC"},
+                    ),
+                    "basic_token": _field(
+                        "Basic token",
+                        "Optional. The third value of the credential, with or without 'Basic ' in front. "
+                        "It follows from Client ID and Client Secret, and has to agree with them.",
+                        {"type": "string", "format": "password"},
+                    ),
+                    "pseudonym_key": _field(
+                        "Pseudonym key",
+                        "Optional. The secret that pseudonyms of people are made with: "
+                        "the same key gives the same person the same pseudonym.",
+                        {"type": "string", "format": "password"},
+                    ),
+                    "hottok": _field(
+                        "Hottok",
+                        "Optional. The secret that Hotmart's webhooks carry: Hotmart > Tools > Webhook.",
+                        {"type": "string", "format": "password"},
+                    ),
+                    "token_url": _field(
+                        "Token URL",
+                        "Optional. Where to ask for the access token, if not at Hotmart's own address.",
+                        {"type": "string"},
+                    ),
+                    "timeout": _field(
+                        "Timeout",
+                        "Seconds without any byte of an answer, after which a call has failed.",
+                        {"type": "number", "default": 60, "minimum": 1},
+                    ),
+                    "max_retries": _field(
+                        "Retries",
+                        "How often one call is repeated when Hotmart or the network fails.",
+                        {"type": "integer", "default": 5, "minimum": 0},
+                    ),
+                    "max_rate_limit_wait": _field(
+                        "Longest wait for the rate limit",
+                        "Seconds that one call may wait, in all, when it is refused for the rate limit. "
+                        "If Hotmart asks for more, the task fails.",
+                        {"type": "number", "default": 120, "minimum": 0},
+                    ),
+                    "max_parallel_calls": _field(
+                        "Parallel calls",
+                        "How many calls one task makes at the same time, at most.",
+                        {"type": "integer", "default": 8, "minimum": 1},
+                    ),
+                    "calls_per_minute": _field(
+                        "Calls per minute",
+                        "Optional. At most this many calls a minute by each task that runs, "
+                        "to leave room for other integrations of the same account.",
+                        {"type": "integer", "minimum": 1},
+                    ),
                 },
             }
         ],
@@ -184,55 +140,51 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]  # naming the precise
             "hotmart": {
                 "description": "Receiving webhooks of Hotmart in the API server of Airflow 3.",
                 "options": {
-                    "webhook_connections": {
-                        "description": (
-                            "Ids of the connections that webhooks are received for, comma-separated, each at "
-                            "``/hotmart/webhooks/{id}`` of the API server. They need their field ``hottok``. "
-                            "Empty: none, and whatever comes there is answered 404."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "hotmart_default",
-                        "default": "",
-                    },
-                    "webhook_archive": {
-                        "description": (
-                            "Folder that the body of each webhook is written to, as "
-                            "``{connection id}/{day}/{id}.json``: an absolute path, or a URL of object storage. "
-                            "Bodies hold personal data. Empty: they are not kept."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "s3://aws_default@my-bucket/hotmart/webhooks",
-                        "default": "",
-                    },
-                    "webhook_archive_days": {
-                        "description": ("Days after which bodies are removed, by the day of their event; 0: never."),
-                        "version_added": "0.1.0",
-                        "type": "integer",
-                        "example": "90",
-                        "default": "30",
-                    },
-                    "webhook_ledger": {
-                        "description": (
-                            "Ledger file in which it is noted which sales webhooks told of. Watchers and sensors "
-                            "whose ``ledger`` is the same file report only the others. Empty: it is not noted."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "s3://aws_default@my-bucket/hotmart/ledger.json",
-                        "default": "",
-                    },
-                    "webhook_ledger_days": {
-                        "description": (
-                            "Days for which that is remembered: no fewer than the longest look-back of those watchers."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "integer",
-                        "example": "60",
-                        "default": "31",
-                    },
+                    "webhook_connections": _option(
+                        "Ids of the connections that webhooks are received for, comma-separated, each at "
+                        "``/hotmart/webhooks/{id}`` of the API server. They need their field ``hottok``. "
+                        "Empty: none, and whatever comes there is answered 404.",
+                        example="hotmart_default",
+                    ),
+                    "webhook_archive": _option(
+                        "Folder that the body of each webhook is written to, as "
+                        "``{connection id}/{day}/{id}.json``: an absolute path, or a URL of object storage. "
+                        "Bodies hold personal data. Empty: they are not kept.",
+                        example="s3://aws_default@my-bucket/hotmart/webhooks",
+                    ),
+                    "webhook_archive_days": _option(
+                        "Days after which bodies are removed, by the day of their event; 0: never.",
+                        type="integer",
+                        example="90",
+                        default="30",
+                    ),
+                    "webhook_ledger": _option(
+                        "Ledger file in which it is noted which sales webhooks told of. Watchers and sensors "
+                        "whose ``ledger`` is the same file report only the others. Empty: it is not noted.",
+                        example="s3://aws_default@my-bucket/hotmart/ledger.json",
+                    ),
+                    "webhook_ledger_days": _option(
+                        "Days for which that is remembered: no fewer than the longest look-back of those watchers.",
+                        type="integer",
+                        example="60",
+                        default="31",
+                    ),
                 },
             },
         },
     }
+
+
+def _modules(*names: str) -> list[dict[str, object]]:
+    """Say which modules of one kind there are."""
+    return [{"integration-name": "Hotmart", "python-modules": list(names)}]
+
+
+def _field(label: str, description: str, schema: dict[str, object]) -> dict[str, object]:
+    """Describe a field of the connection form; each may stay empty."""
+    return {"label": label, "description": description, "schema": {**schema, "type": [schema["type"], "null"]}}
+
+
+def _option(description: str, *, type: str = "string", example: str, default: str = "") -> dict[str, str]:
+    """Describe an option of Airflow's configuration."""
+    return {"description": description, "version_added": "0.1.0", "type": type, "example": example, "default": default}

@@ -39,5 +39,4 @@ def yesterday(dag_run: Any, timezone: str) -> str:
 def _day(dag_run: Any, timezone: str) -> date:
     moment = dag_run.data_interval_end or dag_run.run_after
     day: date = moment.astimezone(zone_of(timezone)).date()
-    # Pendulum's dates, which Airflow has, are made the standard library's.
-    return date(day.year, day.month, day.day)
+    return day

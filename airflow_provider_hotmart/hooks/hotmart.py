@@ -13,27 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import (
-    CLUB_LESSONS,
-    CLUB_MODULES,
-    CLUB_PAGES,
-    CLUB_USERS,
-    EVENT_TICKETS,
-    EVENTS,
-    PRODUCT_COUPONS,
-    PRODUCT_OFFERS,
-    PRODUCT_PLANS,
-    PRODUCTS,
-    SALES,
-    SALES_COMMISSIONS,
-    SALES_PARTICIPANTS,
-    SALES_PRICE_DETAILS,
-    SALES_SUMMARY,
-    SUBSCRIBER_PURCHASES,
-    SUBSCRIPTION_SUMMARIES,
-    SUBSCRIPTION_TRANSACTIONS,
-    SUBSCRIPTIONS,
-)
+from airflow_provider_hotmart.api.endpoints import club, events, products, sales, subscriptions
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartConfigError,
@@ -102,12 +82,7 @@ class HotmartHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Describe the form's standard fields to Airflow before 3.2, from the provider's metadata."""
-        behaviour: Mapping[str, Any] = _form()["ui-field-behaviour"]
-        return {
-            "hidden_fields": behaviour["hidden-fields"],
-            "relabeling": behaviour["relabeling"],
-            "placeholders": behaviour["placeholders"],
-        }
+        return {name.replace("-", "_"): value for name, value in _form()["ui-field-behaviour"].items()}
 
     @classmethod
     def config_from(cls, connection: Any, extra: Any = None) -> HotmartConfig:
@@ -163,6 +138,19 @@ class HotmartHook(BaseHook):
         :raises HotmartConfigError: when the connection has no key.
         """
         return pseudonym(self._pseudonym_key("a pseudonym"), kind, value)
+
+    def query(self, endpoint: Endpoint, *, timezone: str | None = None, **filters: Any) -> Query:
+        """
+        Read what is to be asked for.
+
+        :param endpoint: that is asked.
+        :param timezone: of dates that name none; None: the connection's.
+        :param filters: those of the endpoint.
+        :raises HotmartInvalidRequestError: when a filter is not valid.
+        """
+        client = self._client
+        timezone = timezone or client.config.timezone
+        return build_query(endpoint, now=client.clock.time(), timezone=timezone, **filters)
 
     def shape(
         self,
@@ -227,7 +215,7 @@ class HotmartHook(BaseHook):
             ``format``, ``is_subscription``, ``warranty_period`` (days).
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCTS, product_id=product_id, status=status, format=format, select=select)
+        return self._iterate(products.PRODUCTS, product_id=product_id, status=status, format=format, select=select)
 
     def iter_sales_participants(
         self,
@@ -269,7 +257,7 @@ class HotmartHook(BaseHook):
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
         return self._iterate(
-            SALES_PARTICIPANTS,
+            sales.SALES_PARTICIPANTS,
             transaction=transaction,
             transaction_status=transaction_status,
             sales_start_date=sales_start_date,
@@ -291,7 +279,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductOffersOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCT_OFFERS, **filters)
+        return self._iterate(products.PRODUCT_OFFERS, **filters)
 
     def iter_product_plans(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -300,7 +288,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductPlansOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCT_PLANS, **filters)
+        return self._iterate(products.PRODUCT_PLANS, **filters)
 
     def iter_product_coupons(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -309,7 +297,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListProductCouponsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(PRODUCT_COUPONS, **filters)
+        return self._iterate(products.PRODUCT_COUPONS, **filters)
 
     def iter_sales(self, *, include: Any = None, reconcile: Any = None, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -321,7 +309,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        query = self._query(SALES, **filters)
+        query = self.query(sales.SALES, **filters)
         return SalesListing(self._client, query, parse_include(include), parse_reconcile(reconcile)).objects()
 
     def iter_sales_commissions(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -331,7 +319,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesCommissionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SALES_COMMISSIONS, **filters)
+        return self._iterate(sales.SALES_COMMISSIONS, **filters)
 
     def iter_sales_price_details(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -340,7 +328,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesPriceDetailsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SALES_PRICE_DETAILS, **filters)
+        return self._iterate(sales.SALES_PRICE_DETAILS, **filters)
 
     def iter_sales_summary(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -349,7 +337,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesSummaryOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SALES_SUMMARY, **filters)
+        return self._iterate(sales.SALES_SUMMARY, **filters)
 
     def iter_subscriptions(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -358,7 +346,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIPTIONS, **filters)
+        return self._iterate(subscriptions.SUBSCRIPTIONS, **filters)
 
     def iter_subscription_summaries(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -367,7 +355,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionSummariesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIPTION_SUMMARIES, **filters)
+        return self._iterate(subscriptions.SUBSCRIPTION_SUMMARIES, **filters)
 
     def iter_subscription_transactions(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -376,7 +364,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriptionTransactionsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIPTION_TRANSACTIONS, **filters)
+        return self._iterate(subscriptions.SUBSCRIPTION_TRANSACTIONS, **filters)
 
     def iter_subscriber_purchases(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -385,7 +373,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSubscriberPurchasesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(SUBSCRIBER_PURCHASES, **filters)
+        return self._iterate(subscriptions.SUBSCRIBER_PURCHASES, **filters)
 
     def iter_club_modules(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -394,7 +382,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubModulesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_MODULES, **filters)
+        return self._iterate(club.CLUB_MODULES, **filters)
 
     def iter_club_pages(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -403,7 +391,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubPagesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_PAGES, **filters)
+        return self._iterate(club.CLUB_PAGES, **filters)
 
     def iter_club_users(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -412,7 +400,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubUsersOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_USERS, **filters)
+        return self._iterate(club.CLUB_USERS, **filters)
 
     def iter_club_lessons(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -421,7 +409,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListClubLessonsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(CLUB_LESSONS, **filters)
+        return self._iterate(club.CLUB_LESSONS, **filters)
 
     def iter_events(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -430,7 +418,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartGetEventOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(EVENTS, **filters)
+        return self._iterate(events.EVENTS, **filters)
 
     def iter_event_tickets(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -439,14 +427,10 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListEventTicketsOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        return self._iterate(EVENT_TICKETS, **filters)
+        return self._iterate(events.EVENT_TICKETS, **filters)
 
     def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
-        return Listing(self._client, self._query(endpoint, **filters)).objects()
-
-    def _query(self, endpoint: Endpoint, **filters: Any) -> Query:
-        client = self._client
-        return build_query(endpoint, now=client.clock.time(), timezone=client.config.timezone, **filters)
+        return Listing(self._client, self.query(endpoint, **filters)).objects()
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -456,8 +440,6 @@ class HotmartHook(BaseHook):
         """
         try:
             has_products = self._client.check()
-        except HotmartConfigError as error:
-            return False, str(error)
         except HotmartAuthError as error:
             return False, f"Wrong credential. {error}"
         except HotmartPermissionError as error:

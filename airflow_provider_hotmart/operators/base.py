@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_hotmart.failing import check_rendered, fail_without_retry, given
+from airflow_provider_hotmart.failing import StoppableTask, check_rendered, fail_without_retry, given
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_hotmart.storage import RecordFile
 
 
-class HotmartListOperator(BaseOperator):
+class HotmartListOperator(StoppableTask, BaseOperator):
     """
     List what an endpoint has, into XCom or a file. The base of the operators for each endpoint.
 
@@ -63,12 +63,14 @@ class HotmartListOperator(BaseOperator):
         "escape_formulas",
     )
     ui_color = "#ffe3d3"
-    #: What on_kill ends.
-    _listing: Listing | None = None
-    _file: RecordFile | None = None
-    _killed = False
     #: Of the file that was written.
     _manifest: dict[str, Any] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Make all that its endpoint can be asked for template fields of an operator that does not name them itself."""
+        super().__init_subclass__(**kwargs)
+        if "endpoint" in vars(cls) and "template_fields" not in vars(cls):
+            cls.template_fields = (*cls.endpoint.arguments, *HotmartListOperator.template_fields)
 
     def __init__(
         self,
@@ -114,52 +116,33 @@ class HotmartListOperator(BaseOperator):
 
         :return: the records; with a destination, the manifest of the file.
         """
-        from airflow_provider_hotmart.api.errors import HotmartStoppedError
+        from airflow_provider_hotmart.storage.claims import open_destination
 
         with fail_without_retry():
             check_rendered(self, self._given)
-            client = self.hook.get_conn()
-            query = self._query(client)
-            listing = self._listing = self._make_listing(client, query)
-            if self._killed:
-                listing.stop()
-            result = self._to_xcom(listing) if self.destination is None else self._to_file(context, listing)
-            if self._killed:
-                raise HotmartStoppedError("The task was stopped")
+            filters = {name: getattr(self, name) for name in self.endpoint.arguments}
+            query = self.hook.query(self.endpoint, timezone=self.timezone, **filters)
+            listing = self._make_listing(self.hook.get_conn(), query)
+            file = open_destination(self)
+            self._stop_when_killed(listing, file)
+            shape = self.hook.shape(
+                listing.query,
+                listing.parts,
+                personal_data=self.personal_data,
+                pseudonymize_ucode=self.pseudonymize_ucode,
+                is_flat=file is not None and file.is_flat,
+            )
+            result = self._to_xcom(listing, shape) if file is None else self._to_file(context, listing, shape, file)
+            self._check_running()
             return result
-
-    def on_kill(self) -> None:
-        """End calls, waits and writing: nothing is published after this. Airflow may call it in a signal handler."""
-        self._killed = True
-        for work in (self._listing, self._file):
-            if work is not None:
-                work.stop()
-
-    def _query(self, client: HotmartClient) -> Query:
-        from airflow_provider_hotmart.api.filters import build_query
-
-        return build_query(
-            self.endpoint,
-            now=client.clock.time(),
-            timezone=self._zone(client),
-            **{name: getattr(self, name) for name in self.endpoint.arguments},
-        )
-
-    def _zone(self, client: HotmartClient) -> str:
-        """Name of the zone that dates without one are in."""
-        return self.timezone or client.config.timezone
 
     def _make_listing(self, client: HotmartClient, query: Query) -> Listing:
         from airflow_provider_hotmart.api.listing import Listing
 
         return Listing(client, query)
 
-    def _to_xcom(self, listing: Listing) -> list[dict[str, Any]]:
+    def _to_xcom(self, listing: Listing, shape: Shape) -> list[dict[str, Any]]:
         limit = self._xcom_limit()
-        for name in ("flat", "escape_formulas"):
-            if self._is_set(name):
-                raise AirflowFailException(f"{name} is about a file: set destination as well, or leave it out")
-        shape = self._shape(listing)
         records: list[dict[str, Any]] = []
         for batch in listing:
             records += shape.objects(batch)
@@ -182,36 +165,12 @@ class HotmartListOperator(BaseOperator):
             )
         return limit
 
-    def _is_set(self, name: str) -> bool:
-        from airflow_provider_hotmart.api.filter_values import parse_boolean
-
-        return parse_boolean(getattr(self, name), name)
-
-    def _shape(self, listing: Listing, *, is_flat: bool = False) -> Shape:
-        return self.hook.shape(
-            listing.query,
-            listing.parts,
-            personal_data=self.personal_data,
-            pseudonymize_ucode=self.pseudonymize_ucode,
-            is_flat=is_flat,
-        )
-
-    def _to_file(self, context: Context, listing: Listing) -> dict[str, Any]:
+    def _to_file(self, context: Context, listing: Listing, shape: Shape, file: RecordFile) -> dict[str, Any]:
         from airflow_provider_hotmart.operators.lineage import collect
-        from airflow_provider_hotmart.storage import RecordFile
         from airflow_provider_hotmart.storage.claims import claim_destination
         from airflow_provider_hotmart.storage.manifest import describe, publish
 
         client = self.hook.get_conn()
-        file = self._file = RecordFile(
-            self.destination,
-            self.destination_conn_id,
-            flat=self._is_set("flat"),
-            escape_formulas=self._is_set("escape_formulas"),
-        )
-        shape = self._shape(listing, is_flat=file.is_flat)
-        if self._killed:
-            file.stop()
         claim_destination(context.get("ti"), file)
         listed_from = client.clock.time()
         with file.writing(shape.columns) as writer:
@@ -224,11 +183,12 @@ class HotmartListOperator(BaseOperator):
         self.log.info("Wrote %d records%s (%d bytes) to %s with %d calls", *facts)
         collect(self.hook, self._source, written.location.uri)
         listed = (listed_from, listed_until)
-        manifest = describe(written, listing.query, shape.primary_key, self._zone(client), listed)
+        zone = self.timezone or client.config.timezone
+        manifest = describe(written, listing.query, shape.primary_key, zone, listed)
         manifest |= {**listing.facts, "calls": listing.calls}
         self._manifest = manifest
-        if not self._killed:
-            publish(self, context, manifest)
+        self._check_running()
+        publish(self, context, manifest)
         return manifest
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import CLUB_LESSONS, CLUB_MODULES, CLUB_PAGES, CLUB_USERS
+from airflow_provider_hotmart.api.endpoints import club
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -27,8 +27,7 @@ class HotmartListClubModulesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = CLUB_MODULES
-    template_fields: Sequence[str] = (*CLUB_MODULES.arguments, *HotmartListOperator.template_fields)
+    endpoint = club.CLUB_MODULES
 
     def __init__(
         self,
@@ -61,8 +60,7 @@ class HotmartListClubPagesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = CLUB_PAGES
-    template_fields: Sequence[str] = (*CLUB_PAGES.arguments, *HotmartListOperator.template_fields)
+    endpoint = club.CLUB_PAGES
 
     def __init__(
         self,
@@ -98,8 +96,7 @@ class HotmartListClubUsersOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = CLUB_USERS
-    template_fields: Sequence[str] = (*CLUB_USERS.arguments, *HotmartListOperator.template_fields)
+    endpoint = club.CLUB_USERS
 
     def __init__(
         self,
@@ -130,8 +127,7 @@ class HotmartListClubLessonsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = CLUB_LESSONS
-    template_fields: Sequence[str] = (*CLUB_LESSONS.arguments, *HotmartListOperator.template_fields)
+    endpoint = club.CLUB_LESSONS
 
     def __init__(
         self,

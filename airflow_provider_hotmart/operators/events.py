@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import EVENT_TICKETS, EVENTS
+from airflow_provider_hotmart.api.endpoints import events
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -25,8 +25,7 @@ class HotmartGetEventOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = EVENTS
-    template_fields: Sequence[str] = (*EVENTS.arguments, *HotmartListOperator.template_fields)
+    endpoint = events.EVENTS
 
     def __init__(
         self,
@@ -66,8 +65,7 @@ class HotmartListEventTicketsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = EVENT_TICKETS
-    template_fields: Sequence[str] = (*EVENT_TICKETS.arguments, *HotmartListOperator.template_fields)
+    endpoint = events.EVENT_TICKETS
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import PRODUCT_COUPONS, PRODUCT_OFFERS, PRODUCT_PLANS, PRODUCTS
+from airflow_provider_hotmart.api.endpoints import products
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -27,8 +27,7 @@ class HotmartListProductsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = PRODUCTS
-    template_fields: Sequence[str] = (*PRODUCTS.arguments, *HotmartListOperator.template_fields)
+    endpoint = products.PRODUCTS
 
     def __init__(
         self,
@@ -58,8 +57,7 @@ class HotmartListProductOffersOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = PRODUCT_OFFERS
-    template_fields: Sequence[str] = (*PRODUCT_OFFERS.arguments, *HotmartListOperator.template_fields)
+    endpoint = products.PRODUCT_OFFERS
 
     def __init__(
         self,
@@ -88,8 +86,7 @@ class HotmartListProductPlansOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = PRODUCT_PLANS
-    template_fields: Sequence[str] = (*PRODUCT_PLANS.arguments, *HotmartListOperator.template_fields)
+    endpoint = products.PRODUCT_PLANS
 
     def __init__(
         self,
@@ -118,8 +115,7 @@ class HotmartListProductCouponsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = PRODUCT_COUPONS
-    template_fields: Sequence[str] = (*PRODUCT_COUPONS.arguments, *HotmartListOperator.template_fields)
+    endpoint = products.PRODUCT_COUPONS
 
     def __init__(
         self,

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_hotmart.api.endpoints import (
-    SALES,
-    SALES_COMMISSIONS,
-    SALES_PARTICIPANTS,
-    SALES_PRICE_DETAILS,
-    SALES_SUMMARY,
-)
+from airflow_provider_hotmart.api.endpoints import sales
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 if TYPE_CHECKING:
@@ -60,9 +54,9 @@ class HotmartListSalesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SALES
+    endpoint = sales.SALES
     template_fields: Sequence[str] = (
-        *SALES.arguments,
+        *sales.SALES.arguments,
         "include",
         "reconcile",
         *HotmartListOperator.template_fields,
@@ -129,8 +123,7 @@ class HotmartListSalesParticipantsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SALES_PARTICIPANTS
-    template_fields: Sequence[str] = (*SALES_PARTICIPANTS.arguments, *HotmartListOperator.template_fields)
+    endpoint = sales.SALES_PARTICIPANTS
 
     def __init__(
         self,
@@ -179,8 +172,7 @@ class HotmartListSalesCommissionsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SALES_COMMISSIONS
-    template_fields: Sequence[str] = (*SALES_COMMISSIONS.arguments, *HotmartListOperator.template_fields)
+    endpoint = sales.SALES_COMMISSIONS
 
     def __init__(
         self,
@@ -222,8 +214,7 @@ class HotmartListSalesPriceDetailsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SALES_PRICE_DETAILS
-    template_fields: Sequence[str] = (*SALES_PRICE_DETAILS.arguments, *HotmartListOperator.template_fields)
+    endpoint = sales.SALES_PRICE_DETAILS
 
     def __init__(
         self,
@@ -268,8 +259,7 @@ class HotmartListSalesSummaryOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SALES_SUMMARY
-    template_fields: Sequence[str] = (*SALES_SUMMARY.arguments, *HotmartListOperator.template_fields)
+    endpoint = sales.SALES_SUMMARY
 
     def __init__(
         self,

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import (
-    SUBSCRIBER_PURCHASES,
-    SUBSCRIPTION_SUMMARIES,
-    SUBSCRIPTION_TRANSACTIONS,
-    SUBSCRIPTIONS,
-)
+from airflow_provider_hotmart.api.endpoints import subscriptions
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 
@@ -51,8 +46,7 @@ class HotmartListSubscriptionsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SUBSCRIPTIONS
-    template_fields: Sequence[str] = (*SUBSCRIPTIONS.arguments, *HotmartListOperator.template_fields)
+    endpoint = subscriptions.SUBSCRIPTIONS
 
     def __init__(
         self,
@@ -104,8 +98,7 @@ class HotmartListSubscriptionSummariesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SUBSCRIPTION_SUMMARIES
-    template_fields: Sequence[str] = (*SUBSCRIPTION_SUMMARIES.arguments, *HotmartListOperator.template_fields)
+    endpoint = subscriptions.SUBSCRIPTION_SUMMARIES
 
     def __init__(
         self,
@@ -158,8 +151,7 @@ class HotmartListSubscriptionTransactionsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SUBSCRIPTION_TRANSACTIONS
-    template_fields: Sequence[str] = (*SUBSCRIPTION_TRANSACTIONS.arguments, *HotmartListOperator.template_fields)
+    endpoint = subscriptions.SUBSCRIPTION_TRANSACTIONS
 
     def __init__(
         self,
@@ -199,8 +191,7 @@ class HotmartListSubscriberPurchasesOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = SUBSCRIBER_PURCHASES
-    template_fields: Sequence[str] = (*SUBSCRIBER_PURCHASES.arguments, *HotmartListOperator.template_fields)
+    endpoint = subscriptions.SUBSCRIBER_PURCHASES
 
     def __init__(
         self,

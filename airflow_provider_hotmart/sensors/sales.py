@@ -20,14 +20,12 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
-from airflow_provider_hotmart.failing import check_rendered, fail_without_retry, given
+from airflow_provider_hotmart.failing import StoppableTask, check_rendered, fail_without_retry, given
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_hotmart.api.listing import Listing
     from airflow_provider_hotmart.hooks.hotmart import HotmartHook
-    from airflow_provider_hotmart.storage import RecordFile
     from airflow_provider_hotmart.watching.ledgers import Ledger
     from airflow_provider_hotmart.watching.watch import Watch
 
@@ -37,7 +35,7 @@ XCOM = "xcom"
 MAX_TRANSACTIONS = 1000
 
 
-class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
+class HotmartNewSalesParticipantsSensor(StoppableTask, BaseSensorOperator):
     """
     Wait until somebody new is in the account's sales, in any of the watched statuses.
 
@@ -103,9 +101,6 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         "hotmart_conn_id",
     )
     ui_color = "#ffe3d3"
-    #: What on_kill ends.
-    _working: tuple[Listing | RecordFile | Ledger, ...] = ()
-    _killed = False
     #: What is left of a wait in the triggerer: what to do about its end, when it began, and looks taken before.
     _resume: Callable[[], None] | None = None
     _began: float | None = None
@@ -212,12 +207,6 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         self._polls = polls_before(event)
         self._began = began
 
-    def on_kill(self) -> None:
-        """End calls, waits and writing: nothing is published after this. Airflow may call it in a signal handler."""
-        self._killed = True
-        for one in self._working:
-            one.stop()
-
     def _defer(self, look: Look) -> NoReturn:
         """Go on waiting in the triggerer for what is left of the timeout."""
         from airflow_provider_hotmart.triggers.sensor import HotmartNewSalesParticipantsTrigger
@@ -263,7 +252,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
     def _look(self, context: Context) -> Look:
         """Look once; when enough are new, write them out, and remember them."""
         from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-        from airflow_provider_hotmart.storage.claims import claim_destination
+        from airflow_provider_hotmart.storage.claims import claim_destination, open_destination
         from airflow_provider_hotmart.storage.manifest import describe
         from airflow_provider_hotmart.watching.outcomes import outcomes
         from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, plain, warn_of_cost
@@ -273,7 +262,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         ti, watch, client = context["ti"], self.watch, self.hook.get_conn()
         selection = watch.selection(self.select)
         ledger = self._open_ledger(ti)
-        file = self._open_file()
+        file = open_destination(self)
         shape = self.hook.shape(
             selection.query,
             personal_data=self.personal_data,
@@ -289,9 +278,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         begun = since if self.since == NOW else None
         window = watch.window(now, since)
         listing = watch.listing(client, window)
-        self._working = (listing, ledger) if file is None else (listing, ledger, file)
-        if self._killed:
-            self.on_kill()
+        self._stop_when_killed(listing, ledger, file)
         look, new, seen = Look(window.start), [], []
         transactions: dict[str, None] = {}
         listed_from = client.clock.time()
@@ -341,19 +328,6 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         self._check_running()
         return look
 
-    def _open_file(self) -> RecordFile | None:
-        from airflow_provider_hotmart.api.filter_values import parse_boolean
-        from airflow_provider_hotmart.storage import RecordFile
-
-        flags = {name: parse_boolean(getattr(self, name), name) for name in ("flat", "escape_formulas")}
-        if self.destination is None:
-            if any(flags.values()):
-                raise AirflowFailException(
-                    "flat and escape_formulas are about a file: set destination, or leave them out"
-                )
-            return None
-        return RecordFile(self.destination, self.destination_conn_id, **flags)
-
     def _tell(self, context: Context, value: dict[str, Any]) -> None:
         """Let others know what was found."""
         from airflow_provider_hotmart.storage.manifest import publish
@@ -375,12 +349,6 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         if self.ledger == XCOM:
             return XComLedger(owner, ti)
         return FileLedger(owner, self.ledger, self.ledger_conn_id)
-
-    def _check_running(self) -> None:
-        from airflow_provider_hotmart.api.errors import HotmartStoppedError
-
-        if self._killed:
-            raise HotmartStoppedError("The task was stopped")
 
 
 @dataclass

@@ -1,14 +1,34 @@
-"""Which instance of a mapped task writes which file."""
+"""Which file a task writes, and which instance of a mapped task does."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
+from airflow_provider_hotmart.api.filter_values import parse_boolean
 from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.storage.record_file import RecordFile
 
 #: Key of the XCom in which each instance of a mapped task says what it writes.
 CLAIM = "hotmart_destination"
+
+
+def open_destination(task: Any) -> RecordFile | None:
+    """
+    Prepare the file that a task writes.
+
+    :param task: an operator or sensor with ``destination``, ``destination_conn_id``, ``flat``, ``escape_formulas``.
+    :return: the file; None: the task writes none.
+    :raises HotmartInvalidRequestError: when it writes none, and something is said about it.
+    :raises StorageError: when the destination cannot be one.
+    """
+    flags = {name: parse_boolean(getattr(task, name), name) for name in ("flat", "escape_formulas")}
+    if task.destination is not None:
+        return RecordFile(task.destination, task.destination_conn_id, **flags)
+    for name, is_set in flags.items():
+        if is_set:
+            raise HotmartInvalidRequestError(f"{name} is about a file: set destination as well, or leave it out")
+    return None
 
 
 def claim_destination(ti: Any, file: RecordFile) -> None:

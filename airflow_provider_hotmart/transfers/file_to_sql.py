@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, BaseOperator
 
-from airflow_provider_hotmart.failing import check_rendered, fail_without_retry, given
+from airflow_provider_hotmart.failing import StoppableTask, check_rendered, fail_without_retry, given
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_hotmart.transfers.loading import Loaded, TableLoad
+    from airflow_provider_hotmart.transfers.loading import Loaded
 
 
-class HotmartFileToSqlOperator(BaseOperator):
+class HotmartFileToSqlOperator(StoppableTask, BaseOperator):
     """
     Load flat files into a table of PostgreSQL, MySQL, MariaDB or SQLite: all of them or nothing, in constant memory.
 
@@ -43,9 +43,6 @@ class HotmartFileToSqlOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("manifest", "conn_id", "table", "schema", "mode", "source_conn_id")
     ui_color = "#ffe3d3"
-    #: What on_kill ends.
-    _load: TableLoad | None = None
-    _killed = False
     _loaded: Loaded | None = None
 
     def __init__(
@@ -82,7 +79,7 @@ class HotmartFileToSqlOperator(BaseOperator):
 
         with fail_without_retry():
             check_rendered(self, self._given)
-            load = self._load = TableLoad(
+            load = TableLoad(
                 parse_manifests(self.manifest),
                 table=self.table,
                 schema=self.schema,
@@ -90,8 +87,7 @@ class HotmartFileToSqlOperator(BaseOperator):
                 mode=self.mode,
                 source_conn_id=self.source_conn_id,
             )
-            if self._killed:
-                load.stop()
+            self._stop_when_killed(load)
             loaded = self._loaded = load.run(self._connect())
         facts = (loaded.records, loaded.rows, loaded.schema, self.table, self.mode, loaded.deleted)
         self.log.info("Read %d records and wrote %d rows to %s.%s (%s), deleted %d before", *facts)
@@ -117,12 +113,6 @@ class HotmartFileToSqlOperator(BaseOperator):
                 "database, or correct conn_id"
             ) from None
         return hook.get_conn()
-
-    def on_kill(self) -> None:
-        """End the load: nothing is committed after this. Airflow may call it in a signal handler."""
-        self._killed = True
-        if self._load is not None:
-            self._load.stop()
 
     def get_openlineage_facets_on_complete(self, _: Any) -> Any:
         """Tell OpenLineage what was read and written; called where its provider is installed."""

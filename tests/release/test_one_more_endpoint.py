@@ -48,11 +48,6 @@ PRODUCT_REVIEWS = Endpoint(
     # 2. A class
     (
         "operators/products.py",
-        "from airflow_provider_hotmart.operators.base",
-        "from airflow_provider_hotmart.api.endpoints import PRODUCT_REVIEWS\n",
-    ),
-    (
-        "operators/products.py",
         "",
         '''
 
@@ -68,8 +63,7 @@ class HotmartListProductReviewsOperator(HotmartListOperator):
     :param kwargs: of :class:`~airflow_provider_hotmart.operators.base.HotmartListOperator` and of any operator.
     """
 
-    endpoint = PRODUCT_REVIEWS
-    template_fields: Sequence[str] = (*PRODUCT_REVIEWS.arguments, *HotmartListOperator.template_fields)
+    endpoint = products.PRODUCT_REVIEWS
 
     def __init__(
         self,
@@ -85,15 +79,10 @@ class HotmartListProductReviewsOperator(HotmartListOperator):
     # 3. A method of the hook
     (
         "hooks/hotmart.py",
-        "from airflow_provider_hotmart.api.errors",
-        "from airflow_provider_hotmart.api.endpoints import PRODUCT_REVIEWS\n",
-    ),
-    (
-        "hooks/hotmart.py",
         "    def _iterate(",
         '''    def iter_product_reviews(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield what buyers think of products."""
-        return self._iterate(PRODUCT_REVIEWS, **filters)
+        return self._iterate(products.PRODUCT_REVIEWS, **filters)
 
 ''',
     ),

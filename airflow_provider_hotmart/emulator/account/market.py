@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 from airflow_provider_hotmart.emulator.account.lives import life_line
+from airflow_provider_hotmart.emulator.account.spread import HOUR
 from airflow_provider_hotmart.emulator.account.world import World
 
-_HOUR = 3600
 _AFFILIATE, _COPRODUCER, _RETURNING = 0.12, 0.1, 0.15
 
 
@@ -41,7 +41,7 @@ class Market:
                 self._wait()
 
     def _wait(self) -> None:
-        self._next += self._rng.expovariate(self._per_hour / _HOUR)
+        self._next += self._rng.expovariate(self._per_hour / HOUR)
 
     def _sell(self, moment: int) -> None:
         rng, world = self._rng, self._world

@@ -111,15 +111,6 @@ class Subscription:
             number += other.approved_at is not None
         return number
 
-    def attempt_of(self, sale: Sale) -> int:
-        """
-        Tell which attempt at its charge a sale is, from 1.
-
-        :param sale: one of this subscription's
-        """
-        number = self.number_of(sale)
-        return [other for other in self.sales if self.number_of(other) == number].index(sale) + 1
-
     def state_at(self, moment: float) -> State | None:
         """
         Give its state at a moment; None before its first order.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from airflow_provider_hotmart.emulator.account import product_rows, rows, subscription_rows
@@ -76,11 +77,7 @@ class TruthRows:
     # Each filter that is used is taken out of ``wanted``: what is left in the end is a name that does not exist.
 
     def _products(self, wanted: Filters) -> Iterable[Row]:
-        found = [dict(product) for product in self._world.products]
-        for name in ("id", "status", "format"):
-            found = [row for row in found if _any_of(wanted.get(name), row[name])]
-            wanted.pop(name, None)
-        return found
+        return _fitting(map(dict, self._world.products), wanted, _OF_A_PRODUCT)
 
     def _product(self, wanted: Filters, key: str = "ucode", name: str = "ucode") -> Row:
         product = self._world.product(**{key: wanted.pop(name)})
@@ -136,18 +133,13 @@ class TruthRows:
         return found
 
     def _subscriptions(self, wanted: Filters) -> Iterable[Row]:
-        found = [
-            (subscription, subscription_rows.subscription_row(subscription, state, self._world.quirks))
-            for subscription, state in self._dated(wanted, self._now)
-        ]
         transaction = wanted.pop("transaction", None)
-        asked = {name: wanted.pop(name) for name in tuple(wanted) if name in _OF_A_SUBSCRIPTION}
-        return [
-            row
-            for subscription, row in found
-            if all(_any_of(value, _OF_A_SUBSCRIPTION[name](row)) for name, value in asked.items())
-            and (transaction is None or transaction in {sale.transaction for sale in subscription.sales})
+        found = [
+            subscription_rows.subscription_row(subscription, state, self._world.quirks)
+            for subscription, state in self._dated(wanted, self._now)
+            if transaction is None or transaction in {sale.transaction for sale in subscription.sales}
         ]
+        return _fitting(found, wanted, _OF_A_SUBSCRIPTION)
 
     def _old(self) -> float:
         return self._now - (DAY if self._world.quirks.summary_age == "day" else 0)
@@ -155,8 +147,7 @@ class TruthRows:
     def _summary(self, wanted: Filters) -> Iterable[Row]:
         moment = self._old()
         found = [subscription_rows.summary_row(*one, moment) for one in self._dated(wanted, moment)]
-        asked = {name: wanted.pop(name) for name in ("product_id", "subscriber_code") if name in wanted}
-        return [row for row in found if all(_any_of(v, _OF_A_SUBSCRIPTION[name](row)) for name, v in asked.items())]
+        return _fitting(found, wanted, _OF_A_SUMMARY)
 
     def _transactions(self, wanted: Filters) -> Iterable[Row]:
         moment, quirks = self._old(), self._world.quirks
@@ -167,8 +158,7 @@ class TruthRows:
             if sale.subscription is not None and sale.ordered_at <= moment and _between(sale.ordered_at, low, high)
             for row in _charge_rows(sale, sale.subscription, quirks, moment)
         ]
-        asked = {name: wanted.pop(name) for name in tuple(wanted) if name in _OF_A_CHARGE}
-        return [row for row in found if all(_any_of(v, _OF_A_CHARGE[name](row)) for name, v in asked.items())]
+        return _fitting(found, wanted, _OF_A_CHARGE)
 
     def _purchases(self, wanted: Filters) -> Iterable[Row]:
         code = wanted.pop("subscriber_code")
@@ -227,10 +217,8 @@ class TruthRows:
         found = [event.ticket_row(ticket, self._world.quirks) for ticket in tickets]
         if since is not None:
             found = [row for row in found if row["eticket"]["current_update"] >= since * 1000]
-        asked = {"ticket_status": ("SOLD", "INVITE")} | {
-            name: wanted.pop(name) for name in tuple(wanted) if name in _OF_A_TICKET
-        }
-        return [row for row in found if all(_any_of(v, _OF_A_TICKET[name](row)) for name, v in asked.items())]
+        wanted.setdefault("ticket_status", ("SOLD", "INVITE"))
+        return _fitting(found, wanted, _OF_A_TICKET)
 
 
 _SUBSCRIPTION_DATES = (
@@ -241,6 +229,7 @@ _SUBSCRIPTION_DATES = (
     "date_next_charge",
     "end_date_next_charge",
 )
+_OF_A_PRODUCT: dict[str, Callable[[Row], Any]] = {name: itemgetter(name) for name in ("id", "status", "format")}
 _OF_A_SALE: dict[str, Callable[[Sale, Row], Any]] = {
     "transaction": lambda _, row: row["purchase"]["transaction"],
     "product_id": lambda _, row: row["product"]["id"],
@@ -262,6 +251,7 @@ _OF_A_SUBSCRIPTION: dict[str, Callable[[Row], Any]] = {
     "subscriber_email": lambda row: row["subscriber"].get("email"),
     "trial": lambda row: row["trial"],
 }
+_OF_A_SUMMARY = {name: _OF_A_SUBSCRIPTION[name] for name in ("product_id", "subscriber_code")}
 _OF_A_CHARGE: dict[str, Callable[[Row], Any]] = {
     "product_id": lambda row: row["product"]["id"],
     "transaction": lambda row: row["purchase"]["transaction"],
@@ -291,6 +281,12 @@ def _charge_rows(sale: Sale, subscription: Subscription, quirks: Quirks, moment:
     """One row for each currency that somebody is really paid in."""
     currencies = dict.fromkeys(share.currency for share, _ in sale.shares(sale.money))
     return [subscription_rows.transaction_row(sale, subscription, currency, quirks, moment) for currency in currencies]
+
+
+def _fitting(found: Iterable[Row], wanted: Filters, read: Mapping[str, Callable[[Row], Any]]) -> list[Row]:
+    """Choose rows by the filters that compare something that can be read in them."""
+    asked = {name: wanted.pop(name) for name in tuple(wanted) if name in read}
+    return [row for row in found if all(_any_of(value, read[name](row)) for name, value in asked.items())]
 
 
 def _several(value: Any) -> list[Any]:
