@@ -30,8 +30,6 @@ class Dialect:
     :param connection: as the driver makes it.
     """
 
-    #: What Airflow installs for it.
-    provider: ClassVar[str]
     #: Its types, by ours.
     types: ClassVar[dict[str, str]]
     #: What a table's column may be as well, by our type: whatever takes every value unchanged.
@@ -57,9 +55,9 @@ class Dialect:
             raise LoadError(f"a name is longer than the {self.max_name_bytes} bytes that count: shorten it [{name!r}]")
         return f"{mark}{name.replace(mark, mark * 2)}{mark}"
 
-    def names(self, names: Sequence[str], prefix: str = "") -> str:
+    def names(self, names: Sequence[str]) -> str:
         """Write names, separated by commas."""
-        return ", ".join(prefix + self.quote(name) for name in names)
+        return ", ".join(map(self.quote, names))
 
     def table(self, schema: str | None, table: str) -> str:
         """Write the name of a table."""

@@ -28,7 +28,6 @@ _PASSING_NUMBERS = {1040, 1053, 1205, 1213, 1317, 2002, 2003, 2006, 2013, 2055}
 class MySql(Dialect):
     """MySQL and MariaDB."""
 
-    provider = "apache-airflow-providers-mysql"
     # A TIMESTAMP ends in 2038 and depends on the session's zone.
     types: ClassVar = {
         "string": "longtext",

@@ -29,7 +29,6 @@ _NUL = "a text holds the character NUL, which this database cannot store: leave 
 class Postgres(Dialect):
     """PostgreSQL by psycopg, version 2 or 3."""
 
-    provider = "apache-airflow-providers-postgres"
     types: ClassVar = {
         "string": "text",
         "integer": "bigint",

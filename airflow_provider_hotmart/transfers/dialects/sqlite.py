@@ -22,7 +22,6 @@ from airflow_provider_hotmart.transfers.manifest import LoadError
 class Sqlite(Dialect):
     """SQLite. It has no decimals and no moments: they are texts, so that no digit is lost."""
 
-    provider = "apache-airflow-providers-sqlite"
     types: ClassVar = {
         "string": "text",
         "integer": "integer",
