@@ -45,7 +45,7 @@ class ObjectFile:
 
     def stop(self) -> None:
         """
-        Let nothing be published any more.
+        Let nothing be written or published any more.
 
         Takes no lock, so that it may be called from a signal handler.
         """

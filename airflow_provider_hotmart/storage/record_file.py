@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from airflow_provider_hotmart.api.flat import FlatColumn, Row
-from airflow_provider_hotmart.storage.errors import storage_error
 from airflow_provider_hotmart.storage.formats import Format, find_format
 from airflow_provider_hotmart.storage.object_file import ObjectFile
 from airflow_provider_hotmart.storage.paths import Location, checked_path
@@ -38,7 +37,7 @@ class WrittenFile:
     sha256: str
 
 
-class RecordFile:
+class RecordFile(ObjectFile):
     """
     A file of records to be written.
 
@@ -56,31 +55,13 @@ class RecordFile:
     ) -> None:
         path = checked_path(destination, "destination")
         self._format = find_format(path, flat=flat, escape_formulas=escape_formulas)
-        self._file = ObjectFile(destination, conn_id)
-        self._file.check()
-
-    @property
-    def path(self) -> str:
-        """The file as it was named."""
-        return self._file.path
+        super().__init__(destination, conn_id)
+        self.check()
 
     @property
     def is_flat(self) -> bool:
         """Whether it holds rows of columns."""
         return self._format.is_flat
-
-    @property
-    def identity(self) -> str:
-        """The file, however it was named."""
-        return self._file.identity
-
-    def stop(self) -> None:
-        """
-        Let nothing be written or published any more.
-
-        Takes no lock, so that it may be called from a signal handler.
-        """
-        self._file.stop()
 
     @contextmanager
     def writing(self, columns: Sequence[FlatColumn] | None = None) -> Iterator[Writer]:
@@ -90,8 +71,8 @@ class RecordFile:
         :param columns: of its rows; None: it takes JSON Lines.
         :raises StorageError: when the store refuses it, or the task was stopped.
         """
-        with self._file.replacing() as raw:
-            writer = Writer(self._file, raw, self._format, columns)
+        with self.replacing() as raw:
+            writer = Writer(self, raw, self._format, columns)
             try:
                 yield writer
                 writer.finish()
@@ -109,7 +90,7 @@ class Writer:
     :param columns: of its rows; None: it takes JSON Lines.
     """
 
-    def __init__(self, file: ObjectFile, raw: IO[bytes], format: Format, columns: Sequence[FlatColumn] | None) -> None:
+    def __init__(self, file: RecordFile, raw: IO[bytes], format: Format, columns: Sequence[FlatColumn] | None) -> None:
         self._file = file
         self._sink = _Measured(raw)
         self._format = format
@@ -126,13 +107,9 @@ class Writer:
         :raises StorageError: when they cannot be written, or the task was stopped.
         """
         self._file.check_stopped()
-        with self._translated_errors():
+        with self._file.translated_errors(OSError):
             self._encoder.write(content)
         self._records += records
-
-    def stop(self) -> None:
-        """Let nothing be written or published any more; see :meth:`RecordFile.stop`."""
-        self._file.stop()
 
     def finish(self) -> None:
         """
@@ -140,7 +117,7 @@ class Writer:
 
         :raises StorageError: when that cannot be written.
         """
-        with self._translated_errors():
+        with self._file.translated_errors(OSError):
             self._encoder.finish()
 
     def discard(self) -> None:
@@ -161,13 +138,6 @@ class Writer:
             self._sink.size,
             self._sink.digest.hexdigest(),
         )
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as problem:
-            raise storage_error("destination", self._file.path, problem) from problem
 
 
 class _Measured:
