@@ -141,7 +141,9 @@ class Writer:
 
 
 class _Measured:
-    """Passes bytes on, and measures them."""
+    """Passes bytes on, and measures them; all that gzip and pyarrow ask of a file."""
+
+    closed = False
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
@@ -150,13 +152,18 @@ class _Measured:
         self.discards = False
 
     def write(self, data: bytes) -> int:
-        if self.discards:
-            return len(data)
-        self._raw.write(data)
-        self.size += len(data)
-        self.digest.update(data)
+        if not self.discards:
+            self._raw.write(data)
+            self.size += len(data)
+            self.digest.update(data)
         return len(data)
 
     def flush(self) -> None:
         if not self.discards:
             self._raw.flush()
+
+    def tell(self) -> int:
+        return self.size
+
+    def close(self) -> None:
+        """Leave the file open: it is closed where it was opened."""
