@@ -51,8 +51,6 @@ class LocalFile:
 
     def check(self) -> None:
         """Find out whether the file can be written, and remove what killed runs left of it."""
-        self._make_folder()
-        self._status()
         self._remove_leftovers()
         with self.draft():
             pass
@@ -71,12 +69,7 @@ class LocalFile:
         self._make_folder()
         # Until it takes over the mode of the file that it replaces, only its owner reads it.
         mode = 0o666 if self._status() is None else 0o600
-        descriptor = self._open_nameless(mode)
-        if descriptor is not None:
-            with self._closing(descriptor, None) as draft:
-                yield draft
-            return
-        with self._closing(*self._open_named(mode)) as draft:
+        with self._closing(*(self._open_nameless(mode) or self._open_named(mode))) as draft:
             yield draft
 
     @contextmanager
@@ -156,7 +149,7 @@ class LocalFile:
         for folder in missing:
             _sync(folder.parent)
 
-    def _open_nameless(self, mode: int) -> int | None:
+    def _open_nameless(self, mode: int) -> tuple[int, None] | None:
         """Open a file that has no name; None: that is not possible here."""
         flag = getattr(os, "O_TMPFILE", None)
         if flag is None:
@@ -169,7 +162,7 @@ class LocalFile:
             raise
         # It is locked before it gets a name.
         _try_to_lock(descriptor)
-        return descriptor
+        return descriptor, None
 
     def _open_named(self, mode: int) -> tuple[int, str]:
         while True:
