@@ -54,14 +54,14 @@ class RecordFile(ObjectFile):
         self, destination: Any, conn_id: str | None = None, *, flat: bool = False, escape_formulas: bool = False
     ) -> None:
         path = checked_path(destination, "destination")
-        self._format = find_format(path, flat=flat, escape_formulas=escape_formulas)
+        self.format = find_format(path, flat=flat, escape_formulas=escape_formulas)
         super().__init__(destination, conn_id)
         self.check()
 
     @property
     def is_flat(self) -> bool:
         """Whether it holds rows of columns."""
-        return self._format.is_flat
+        return self.format.is_flat
 
     @contextmanager
     def writing(self, columns: Sequence[FlatColumn] | None = None) -> Iterator[Writer]:
@@ -72,7 +72,7 @@ class RecordFile(ObjectFile):
         :raises StorageError: when the store refuses it, or the task was stopped.
         """
         with self.replacing() as raw:
-            writer = Writer(self, raw, self._format, columns)
+            writer = Writer(self, raw, columns)
             try:
                 yield writer
                 writer.finish()
@@ -86,15 +86,13 @@ class Writer:
 
     :param file: the file.
     :param raw: where the bytes go.
-    :param format: of the file.
     :param columns: of its rows; None: it takes JSON Lines.
     """
 
-    def __init__(self, file: RecordFile, raw: IO[bytes], format: Format, columns: Sequence[FlatColumn] | None) -> None:
+    def __init__(self, file: RecordFile, raw: IO[bytes], columns: Sequence[FlatColumn] | None) -> None:
         self._file = file
         self._sink = _Measured(raw)
-        self._format = format
-        self._encoder = format.encoder(cast("IO[bytes]", self._sink), columns)
+        self._encoder = file.format.encoder(cast("IO[bytes]", self._sink), columns)
         self._columns = columns
         self._records = 0
 
@@ -132,7 +130,7 @@ class Writer:
         return WrittenFile(
             self._file.path,
             self._file.location,
-            self._format,
+            self._file.format,
             self._columns,
             self._records,
             self._sink.size,
