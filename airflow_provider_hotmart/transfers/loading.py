@@ -13,18 +13,17 @@ from collections.abc import Container, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from airflow_provider_hotmart.api.flat import FlatColumn
 from airflow_provider_hotmart.api.lifecycle import TICKET_RANKS, ranks
 from airflow_provider_hotmart.transfers.dialects import find_dialect
 from airflow_provider_hotmart.transfers.dialects.base import Dialect
-from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError
+from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError, Window
 from airflow_provider_hotmart.transfers.reading import FileReader
 
 log = logging.getLogger(__name__)
 
-Window: TypeAlias = tuple[datetime, datetime]
 MODES = ("upsert", "replace_window", "append")
 #: What each row carries beside the file's own columns: in which window it was listed, and when.
 WINDOW = ("listed_window_start", "listed_window_end")
@@ -194,9 +193,9 @@ class TableLoad:
     def _append(self, dialect: Dialect, schema: str, number: int) -> int:
         """Write one file's rows straight to the table, or take the other way where a key comes twice."""
         manifest, table = self._manifests[number], dialect.table(schema, self._table)
-        moments = [*(manifest.window or (None, None)), manifest.listed_from, manifest.listed_until]
         added = {
-            column.name: moment.isoformat() if moment else "" for column, moment in zip(ADDED, moments, strict=True)
+            column.name: moment.isoformat() if moment else ""
+            for column, moment in zip(ADDED, manifest.added, strict=True)
         }
         with self._readers[number].reading() as reader:
             rows = dialect.append(table, self._columns, added, reader, self._check_stopped)
@@ -271,8 +270,8 @@ class TableLoad:
                 f"WHERE {_listed_in(dialect, window)} AND {listed_from} > {dialect.moment(until)} LIMIT 1"
             )
         }
-        for start, end in found:
-            log.info("Table %s has a later listing of [%s, %s), which stays", self._table, start, end)
+        for window in found:
+            log.info("Table %s has a later listing of [%s, %s), which stays", self._table, window.start, window.end)
         return found
 
     def _delete_windows(self, dialect: Dialect, schema: str, outdated: Container[Window | None]) -> int:
@@ -308,8 +307,7 @@ class TableLoad:
 
     def _insert_statement(self, dialect: Dialect, table: str, manifest: FileManifest, source: str) -> str:
         names = dialect.names([*self._names, *(column.name for column in ADDED)])
-        window = [dialect.moment(moment) for moment in manifest.window] if manifest.window else ["NULL", "NULL"]
-        added = ", ".join([*window, dialect.moment(manifest.listed_from), dialect.moment(manifest.listed_until)])
+        added = ", ".join(dialect.moment(moment) if moment else "NULL" for moment in manifest.added)
         # WHERE, or SQLite takes the ON of what may follow for that of a join.
         return f"INSERT INTO {table} ({names}) SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"
 
@@ -356,8 +354,8 @@ def _check_records(manifest: FileManifest, records: int) -> None:
 
 
 def _listed_in(dialect: Dialect, window: Window) -> str:
-    start, end = (f"{dialect.quote(name)} = {dialect.moment(at)}" for name, at in zip(WINDOW, window, strict=True))
-    return f"{start} AND {end}"
+    start, end = (dialect.quote(name) for name in WINDOW)
+    return f"{start} = {dialect.moment(window.start)} AND {end} = {dialect.moment(window.end)}"
 
 
 def _rank(dialect: Dialect, status: str, prefix: str) -> str:

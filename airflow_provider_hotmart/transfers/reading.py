@@ -109,7 +109,7 @@ class FileReader:
                 yield _Parquet(copy, self._manifest)
             return
         reader = _Csv if self._manifest.format == "csv" else _JsonLines
-        if self._manifest.compressed:
+        if self._manifest.compression:
             with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
                 yield reader(cast("IO[bytes]", unpacked), self._manifest)
         else:
