@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from airflow_provider_hotmart.api.flat import FlatColumn
@@ -88,6 +87,8 @@ class TableLoad:
         self._columns = manifests[0].columns
         self._key = manifests[0].primary_key
         self._names = [column.name for column in self._columns]
+        self._all_columns = (*self._columns, *ADDED)
+        self._all_names = [column.name for column in self._all_columns]
         self._check_arguments()
         self._status = next((name for name in RANKS if name in self._names and name not in self._key), None)
         self._readers = [FileReader(manifest, source_conn_id or manifest.conn_id) for manifest in manifests]
@@ -113,16 +114,13 @@ class TableLoad:
             try:
                 return self._run(dialect)
             except LoadError as error:
-                dialect.rollback()
                 problem = LoadError(str(error), permanent=error.permanent)
             except Exception as error:
-                dialect.rollback()
-                problem = dialect.translate(error, [*self._names, *(column.name for column in ADDED)])
+                problem = dialect.translate(error, self._all_names)
                 if problem is None:
                     raise
-            except BaseException:  # Airflow ends a task so
+            finally:
                 dialect.rollback()
-                raise
         # A new error, out here, so that what it comes from, which may quote a row, goes nowhere with it.
         self._check_stopped()
         raise problem
@@ -145,11 +143,7 @@ class TableLoad:
         if self._create_table and not dialect.columns(schema, self._table):
             dialect.execute(self._create_statement(dialect, schema))
         self._check_table(dialect, schema)
-        outdated: set[Window | None] = set()
-        deleted = 0
-        if self._mode == "replace_window":
-            outdated |= self._outdated_windows(dialect, schema)
-            deleted = self._delete_windows(dialect, schema, outdated)
+        outdated, deleted = self._delete_windows(dialect, schema) if self._mode == "replace_window" else (set(), 0)
         if directly:
             written = [self._append(dialect, schema, number) for number in files]
             records = [manifest.records for manifest in self._manifests]
@@ -206,20 +200,18 @@ class TableLoad:
         return rows
 
     def _lock(self, dialect: Dialect, schema: str) -> None:
-        waiting = False
+        if dialect.try_lock(schema, self._table):
+            return
+        log.info("Waiting for another load of table %s", self._table)
         while not dialect.try_lock(schema, self._table):
-            if not waiting:
-                log.info("Waiting for another load of table %s", self._table)
-                waiting = True
             time.sleep(LOCK_INTERVAL)
             self._check_stopped()
 
-    def _declared(self, dialect: Dialect, column: FlatColumn) -> str:
-        is_key = column.name in self._key
-        return f"{dialect.quote(column.name)} {dialect.column_type(column, is_key=is_key)}"
-
     def _create_statement(self, dialect: Dialect, schema: str) -> str:
-        parts = [self._declared(dialect, column) for column in (*self._columns, *ADDED)]
+        parts = [
+            f"{dialect.quote(column.name)} {dialect.column_type(column, is_key=column.name in self._key)}"
+            for column in self._all_columns
+        ]
         if self._key:
             parts.append(f"PRIMARY KEY ({dialect.names(self._key)})")
         return f"CREATE TABLE IF NOT EXISTS {dialect.table(schema, self._table)} ({', '.join(parts)})"
@@ -233,8 +225,7 @@ class TableLoad:
                 statement = self._create_statement(dialect, schema)
                 raise LoadError(f"there is no table {name}: set create_table=True, or run: {statement}")
             return
-        expected = (*self._columns, *ADDED)
-        missing = [column for column in expected if dialect.folded(column.name) not in found]
+        missing = [column for column in self._all_columns if dialect.folded(column.name) not in found]
         if missing:
             # Columns of a key are asked for here without NOT NULL, which rows that are there would not fulfil.
             statements = "; ".join(
@@ -242,7 +233,7 @@ class TableLoad:
                 for one in missing
             )
             raise LoadError(f"table {name} lacks columns of the file; run: {statements}")
-        declared = [(column, found[dialect.folded(column.name)]) for column in expected]
+        declared = [(column, found[dialect.folded(column.name)]) for column in self._all_columns]
         narrow = [(column, as_what) for column, as_what in declared if not dialect.fits(column, as_what)]
         if narrow:
             columns = ", ".join(
@@ -255,33 +246,26 @@ class TableLoad:
             statement = dialect.add_key(schema, self._table, self._key)
             raise LoadError(f"table {name} has no key that tells rows apart; run: {statement}")
 
-    def _outdated_windows(self, dialect: Dialect, schema: str) -> set[Window]:
-        """Find the windows that were listed again since, by a run that was faster: what it did not find has left."""
-        ended: dict[Window, datetime] = {}
-        for manifest in self._manifests:
-            if manifest.window is not None:
-                ended[manifest.window] = max(manifest.listed_until, ended.get(manifest.window, manifest.listed_until))
-        listed_from = dialect.quote(LISTED[0])
-        found = {
-            window
-            for window, until in ended.items()
-            if dialect.query(
-                f"SELECT 1 FROM {dialect.table(schema, self._table)} "
-                f"WHERE {_listed_in(dialect, window)} AND {listed_from} > {dialect.moment(until)} LIMIT 1"
-            )
-        }
-        for window in found:
-            log.info("Table %s has a later listing of [%s, %s), which stays", self._table, window.start, window.end)
-        return found
+    def _delete_windows(self, dialect: Dialect, schema: str) -> tuple[set[Window], int]:
+        """
+        Delete the rows that were listed in the same windows; what is not found again has left.
 
-    def _delete_windows(self, dialect: Dialect, schema: str, outdated: Container[Window | None]) -> int:
+        :return: the windows that were listed again since, by a run that was faster, whose rows stay; and how many rows
+            were deleted.
+        """
+        manifests = sorted(self._manifests, key=lambda one: one.listed_until)
+        ended = {one.window: one.listed_until for one in manifests if one.window}
+        outdated: set[Window] = set()
         deleted = 0
-        for window in {one.window for one in self._manifests}:
-            if window is not None and window not in outdated:
-                deleted += dialect.execute(
-                    f"DELETE FROM {dialect.table(schema, self._table)} WHERE {_listed_in(dialect, window)}"
-                )
-        return deleted
+        for window, until in ended.items():
+            rows = f"FROM {dialect.table(schema, self._table)} WHERE {_listed_in(dialect, window)}"
+            listed_later = f"{dialect.quote(LISTED[0])} > {dialect.moment(until)}"
+            if dialect.query(f"SELECT 1 {rows} AND {listed_later} LIMIT 1"):
+                log.info("Table %s has a later listing of [%s, %s), which stays", self._table, window.start, window.end)
+                outdated.add(window)
+            else:
+                deleted += dialect.execute(f"DELETE {rows}")
+        return outdated, deleted
 
     def _merge(self, dialect: Dialect, schema: str, number: int, records: int) -> int:
         """Write one file's rows to the table; return how many."""
@@ -299,14 +283,13 @@ class TableLoad:
             [(records,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")
         insert = self._insert_statement(dialect, table, manifest, source)
         if self._mode != "append":
-            names = [*self._names, *(column.name for column in ADDED)]
-            insert += " " + dialect.on_conflict(self._key, names)
+            insert += " " + dialect.on_conflict(self._key, self._all_names)
         self._check_stopped()
         dialect.execute(insert)
         return int(records)
 
     def _insert_statement(self, dialect: Dialect, table: str, manifest: FileManifest, source: str) -> str:
-        names = dialect.names([*self._names, *(column.name for column in ADDED)])
+        names = dialect.names(self._all_names)
         added = ", ".join(dialect.moment(moment) if moment else "NULL" for moment in manifest.added)
         # WHERE, or SQLite takes the ON of what may follow for that of a join.
         return f"INSERT INTO {table} ({names}) SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"
