@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from airflow_provider_hotmart.api.flat import FlatColumn
@@ -56,6 +56,7 @@ class Loaded:
     deleted: int
 
 
+@dataclass
 class TableLoad:
     """
     A load to be done once.
@@ -69,29 +70,23 @@ class TableLoad:
     :raises LoadError: when the arguments do not fit each other.
     """
 
-    def __init__(
-        self,
-        manifests: Sequence[FileManifest],
-        *,
-        table: str,
-        schema: str | None,
-        create_table: bool,
-        mode: str,
-        source_conn_id: str | None,
-    ) -> None:
-        self._manifests = manifests
-        self._table = table
-        self._schema = schema
-        self._create_table = create_table
-        self._mode = mode
-        self._columns = manifests[0].columns
-        self._key = manifests[0].primary_key
+    manifests: Sequence[FileManifest]
+    _: KW_ONLY
+    table: str
+    schema: str | None
+    create_table: bool
+    mode: str
+    source_conn_id: str | None
+
+    def __post_init__(self) -> None:
+        self._columns = self.manifests[0].columns
+        self._key = self.manifests[0].primary_key
         self._names = [column.name for column in self._columns]
         self._all_columns = (*self._columns, *ADDED)
         self._all_names = [column.name for column in self._all_columns]
         self._check_arguments()
         self._status = next((name for name in RANKS if name in self._names and name not in self._key), None)
-        self._readers = [FileReader(manifest, source_conn_id or manifest.conn_id) for manifest in manifests]
+        self._readers = [FileReader(manifest, self.source_conn_id or manifest.conn_id) for manifest in self.manifests]
         self._stopped = False
         self._dialect: Dialect | None = None
 
@@ -126,45 +121,45 @@ class TableLoad:
         raise problem
 
     def _run(self, dialect: Dialect) -> Loaded:
-        dialect.table(self._schema, self._table)  # refuses names that cannot be
+        dialect.table(self.schema, self.table)  # refuses names that cannot be
         dialect.begin()
-        schema = dialect.resolve_schema(self._schema, self._table)
+        schema = dialect.resolve_schema(self.schema, self.table)
         if schema is None:
             raise LoadError(
-                f"there is no schema {self._schema or 'in use'!r} in the database: create it, or name another"
+                f"there is no schema {self.schema or 'in use'!r} in the database: create it, or name another"
             )
         # Now already: nobody wants to hear of it after the files were loaded.
         self._check_table(dialect, schema)
-        files = range(len(self._manifests))
-        directly = self._mode == "append" and dialect.appends_directly
+        files = range(len(self.manifests))
+        directly = self.mode == "append" and dialect.appends_directly
         records = [] if directly else [self._fill(dialect, number) for number in files]
         dialect.begin_merging()
         self._lock(dialect, schema)
-        if self._create_table and not dialect.columns(schema, self._table):
+        if self.create_table and not dialect.columns(schema, self.table):
             dialect.execute(self._create_statement(dialect, schema))
         self._check_table(dialect, schema)
-        outdated, deleted = self._delete_windows(dialect, schema) if self._mode == "replace_window" else (set(), 0)
+        outdated, deleted = self._delete_windows(dialect, schema) if self.mode == "replace_window" else (set(), 0)
         if directly:
             written = [self._append(dialect, schema, number) for number in files]
-            records = [manifest.records for manifest in self._manifests]
+            records = [manifest.records for manifest in self.manifests]
         else:
-            current = [number for number in files if self._manifests[number].window not in outdated]
+            current = [number for number in files if self.manifests[number].window not in outdated]
             written = [self._merge(dialect, schema, number, records[number]) for number in current]
         self._check_stopped()
         dialect.commit()
         return Loaded(schema=schema, records=sum(records), rows=sum(written), deleted=deleted)
 
     def _check_arguments(self) -> None:
-        if self._mode not in MODES:
-            raise LoadError(f"mode is {self._mode!r}, expected {', '.join(MODES)}")
-        if not str(self._table).strip():
+        if self.mode not in MODES:
+            raise LoadError(f"mode is {self.mode!r}, expected {', '.join(MODES)}")
+        if not str(self.table).strip():
             raise LoadError("table is blank: name the table, and check the template if there is one")
         if taken := [column.name for column in ADDED if column.name in self._names]:
             raise LoadError(f"the file has columns that the load adds: list it without {', '.join(taken)}")
-        if self._mode == "upsert" and not self._key:
+        if self.mode == "upsert" and not self._key:
             raise LoadError("nothing tells the rows of this file apart: load it with mode='replace_window' or 'append'")
-        if self._mode == "replace_window":
-            for manifest in self._manifests:
+        if self.mode == "replace_window":
+            for manifest in self.manifests:
                 if manifest.window is None:
                     raise LoadError(
                         f"a file was listed without a window: load it with mode='upsert' [{manifest.uri!r}]"
@@ -172,10 +167,10 @@ class TableLoad:
 
     def _check_stopped(self) -> None:
         if self._stopped:
-            raise LoadError(f"The task was stopped: table {self._table!r} is as it was", permanent=False)
+            raise LoadError(f"The task was stopped: table {self.table!r} is as it was", permanent=False)
 
     def _fill(self, dialect: Dialect, number: int) -> int:
-        manifest = self._manifests[number]
+        manifest = self.manifests[number]
         stage = dialect.stage(number)
         dialect.make_stage(stage, self._columns)
         with self._readers[number].reading() as reader:
@@ -186,7 +181,7 @@ class TableLoad:
 
     def _append(self, dialect: Dialect, schema: str, number: int) -> int:
         """Write one file's rows straight to the table, or take the other way where a key comes twice."""
-        manifest, table = self._manifests[number], dialect.table(schema, self._table)
+        manifest, table = self.manifests[number], dialect.table(schema, self.table)
         added = {
             column.name: moment.isoformat() if moment else ""
             for column, moment in zip(ADDED, manifest.added, strict=True)
@@ -200,10 +195,10 @@ class TableLoad:
         return rows
 
     def _lock(self, dialect: Dialect, schema: str) -> None:
-        if dialect.try_lock(schema, self._table):
+        if dialect.try_lock(schema, self.table):
             return
-        log.info("Waiting for another load of table %s", self._table)
-        while not dialect.try_lock(schema, self._table):
+        log.info("Waiting for another load of table %s", self.table)
+        while not dialect.try_lock(schema, self.table):
             time.sleep(LOCK_INTERVAL)
             self._check_stopped()
 
@@ -214,14 +209,14 @@ class TableLoad:
         ]
         if self._key:
             parts.append(f"PRIMARY KEY ({dialect.names(self._key)})")
-        return f"CREATE TABLE IF NOT EXISTS {dialect.table(schema, self._table)} ({', '.join(parts)})"
+        return f"CREATE TABLE IF NOT EXISTS {dialect.table(schema, self.table)} ({', '.join(parts)})"
 
     def _check_table(self, dialect: Dialect, schema: str) -> None:
         """Refuse a table that cannot hold the rows as they are, with the statement that mends it."""
-        name = dialect.table(schema, self._table)
-        found = {dialect.folded(name): declared for name, declared in dialect.columns(schema, self._table).items()}
+        name = dialect.table(schema, self.table)
+        found = {dialect.folded(name): declared for name, declared in dialect.columns(schema, self.table).items()}
         if not found:
-            if not self._create_table:
+            if not self.create_table:
                 statement = self._create_statement(dialect, schema)
                 raise LoadError(f"there is no table {name}: set create_table=True, or run: {statement}")
             return
@@ -241,9 +236,9 @@ class TableLoad:
                 for column, as_what in narrow
             )
             raise LoadError(f"table {name} has columns that cannot hold every value: {columns}")
-        keys = [set(map(dialect.folded, key)) for key in dialect.unique_keys(schema, self._table)]
-        if self._key and self._mode != "append" and set(map(dialect.folded, self._key)) not in keys:
-            statement = dialect.add_key(schema, self._table, self._key)
+        keys = [set(map(dialect.folded, key)) for key in dialect.unique_keys(schema, self.table)]
+        if self._key and self.mode != "append" and set(map(dialect.folded, self._key)) not in keys:
+            statement = dialect.add_key(schema, self.table, self._key)
             raise LoadError(f"table {name} has no key that tells rows apart; run: {statement}")
 
     def _delete_windows(self, dialect: Dialect, schema: str) -> tuple[set[Window], int]:
@@ -253,15 +248,15 @@ class TableLoad:
         :return: the windows that were listed again since, by a run that was faster, whose rows stay; and how many rows
             were deleted.
         """
-        manifests = sorted(self._manifests, key=lambda one: one.listed_until)
+        manifests = sorted(self.manifests, key=lambda one: one.listed_until)
         ended = {one.window: one.listed_until for one in manifests if one.window}
         outdated: set[Window] = set()
         deleted = 0
         for window, until in ended.items():
-            rows = f"FROM {dialect.table(schema, self._table)} WHERE {_listed_in(dialect, window)}"
+            rows = f"FROM {dialect.table(schema, self.table)} WHERE {_listed_in(dialect, window)}"
             listed_later = f"{dialect.quote(LISTED[0])} > {dialect.moment(until)}"
             if dialect.query(f"SELECT 1 {rows} AND {listed_later} LIMIT 1"):
-                log.info("Table %s has a later listing of [%s, %s), which stays", self._table, window.start, window.end)
+                log.info("Table %s has a later listing of [%s, %s), which stays", self.table, window.start, window.end)
                 outdated.add(window)
             else:
                 deleted += dialect.execute(f"DELETE {rows}")
@@ -269,11 +264,11 @@ class TableLoad:
 
     def _merge(self, dialect: Dialect, schema: str, number: int, records: int) -> int:
         """Write one file's rows to the table; return how many."""
-        manifest, stage, table = self._manifests[number], dialect.stage(number), dialect.table(schema, self._table)
+        manifest, stage, table = self.manifests[number], dialect.stage(number), dialect.table(schema, self.table)
         self._check_stopped()
         if not self._key:
             return dialect.execute(self._insert_statement(dialect, table, manifest, stage))
-        if self._mode != "append":
+        if self.mode != "append":
             records -= dialect.execute(self._superseded_statement(dialect, stage, table, manifest))
         self._check_stopped()
         key = dialect.names(self._key)
@@ -282,7 +277,7 @@ class TableLoad:
             source = self._latest(dialect, stage)
             [(records,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")
         insert = self._insert_statement(dialect, table, manifest, source)
-        if self._mode != "append":
+        if self.mode != "append":
             insert += " " + dialect.on_conflict(self._key, self._all_names)
         self._check_stopped()
         dialect.execute(insert)
