@@ -86,7 +86,10 @@ class TableLoad:
         self._all_names = [column.name for column in self._all_columns]
         self._check_arguments()
         self._status = next((name for name in RANKS if name in self._names and name not in self._key), None)
-        self._readers = [FileReader(manifest, self.source_conn_id or manifest.conn_id) for manifest in self.manifests]
+        self._readers = [
+            FileReader(manifest, self.source_conn_id or manifest.conn_id, self._check_stopped)
+            for manifest in self.manifests
+        ]
         self._stopped = False
         self._dialect: Dialect | None = None
 
@@ -174,7 +177,7 @@ class TableLoad:
         stage = dialect.stage(number)
         dialect.make_stage(stage, self._columns)
         with self._readers[number].reading() as reader:
-            records = dialect.fill_stage(stage, self._columns, reader, self._check_stopped)
+            records = dialect.fill_stage(stage, self._columns, reader)
             self._check_stopped()
         _check_records(manifest, records)
         return records
@@ -182,12 +185,9 @@ class TableLoad:
     def _append(self, dialect: Dialect, schema: str, number: int) -> int:
         """Write one file's rows straight to the table, or take the other way where a key comes twice."""
         manifest, table = self.manifests[number], dialect.table(schema, self.table)
-        added = {
-            column.name: moment.isoformat() if moment else ""
-            for column, moment in zip(ADDED, manifest.added, strict=True)
-        }
+        added = [moment.isoformat() if moment else "" for moment in manifest.added]
         with self._readers[number].reading() as reader:
-            rows = dialect.append(table, self._columns, added, reader, self._check_stopped)
+            rows = dialect.append(table, self._all_names, added, reader)
             self._check_stopped()
         if rows is None:
             return self._merge(dialect, schema, number, self._fill(dialect, number))

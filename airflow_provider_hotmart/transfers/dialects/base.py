@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from itertools import islice
@@ -119,13 +119,8 @@ class Dialect:
         """Make a table for one load, without rules."""
         raise NotImplementedError
 
-    def fill_stage(self, stage: str, columns: Sequence[FlatColumn], reader: Reader, check: Callable[[], None]) -> int:
-        """
-        Load a file into it.
-
-        :param check: called every now and then; raises an error to stop.
-        :return: the number of rows.
-        """
+    def fill_stage(self, stage: str, columns: Sequence[FlatColumn], reader: Reader) -> int:
+        """Load a file into it; return the number of rows."""
         marks = ", ".join([self.placeholder] * len(columns))
         names = self.names([column.name for column in columns])
         if self.placeholder == "%s":
@@ -136,7 +131,6 @@ class Dialect:
         rows = iter(reader.rows())
         with closing(self.cursor()) as cursor:
             while batch := [list(row) for row in islice(rows, BATCH_SIZE)]:
-                check()
                 for row in batch:
                     for i, parse in parsers:
                         if (value := row[i]) is not None:
@@ -145,19 +139,12 @@ class Dialect:
                 count += len(batch)
         return count
 
-    def append(
-        self,
-        table: str,
-        columns: Sequence[FlatColumn],
-        added: Mapping[str, str],
-        reader: Reader,
-        check: Callable[[], None],
-    ) -> int | None:
+    def append(self, table: str, names: Sequence[str], added: Sequence[str], reader: Reader) -> int | None:
         """
         Load a file straight into its table, as long as no key is there already or comes twice.
 
-        :param added: texts of columns that are the same in each row, by their names; empty: no value.
-        :param check: called every now and then; raises an error to stop.
+        :param names: of its columns: the file's, and then those that are the same in each row.
+        :param added: texts of the latter; empty: no value.
         :return: the number of rows; None: a key is there already or came twice, and nothing was done.
         """
         raise NotImplementedError
