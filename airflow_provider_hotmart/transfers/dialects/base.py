@@ -34,6 +34,10 @@ class Dialect:
     types: ClassVar[dict[str, str]]
     #: What a table's column may be as well, by our type: whatever takes every value unchanged.
     wider: ClassVar[dict[str, str]]
+    #: What makes of a text what the driver is given, by our type; of others, the text is.
+    parsers: ClassVar[dict[str, Callable[[str], Any]]] = {}
+    #: What comes after the columns of a table for one load.
+    stage_end: ClassVar[str] = ""
     #: Where each row's place in the file is.
     place: ClassVar[str] = PLACE
     placeholder: ClassVar[str] = "%s"
@@ -116,8 +120,9 @@ class Dialect:
         raise NotImplementedError
 
     def make_stage(self, stage: str, columns: Sequence[FlatColumn]) -> None:
-        """Make a table for one load, without rules."""
-        raise NotImplementedError
+        """Make a table for one load, without rules, which only this connection sees."""
+        declared = ", ".join(f"{self.quote(column.name)} {self.types[column.type]}" for column in columns)
+        self.execute(f"CREATE TEMPORARY TABLE {stage} ({declared}) {self.stage_end}")
 
     def fill_stage(self, stage: str, columns: Sequence[FlatColumn], reader: Reader) -> int:
         """Load a file into it; return the number of rows."""
@@ -126,7 +131,7 @@ class Dialect:
         if self.placeholder == "%s":
             names = names.replace("%", "%%")
         statement = f"INSERT INTO {stage} ({names}) VALUES ({marks})"
-        parsers = [(i, parse) for i, column in enumerate(columns) if (parse := self._parser(column.type))]
+        parsers = [(i, parse) for i, column in enumerate(columns) if (parse := self.parsers.get(column.type))]
         count = 0
         rows = iter(reader.rows())
         with closing(self.cursor()) as cursor:
@@ -193,10 +198,6 @@ class Dialect:
         :param names: of columns, which are no secret.
         :return: None: it is no error of the database.
         """
-        raise NotImplementedError
-
-    def _parser(self, kind: str) -> Callable[[str], Any] | None:
-        """Return what makes of a text what the driver is given; None: the text is."""
         raise NotImplementedError
 
 

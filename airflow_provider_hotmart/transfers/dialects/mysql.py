@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -42,6 +42,10 @@ class MySql(Dialect):
         "integer": r"bigint\(\d+\)",
         "boolean": r"tinyint(\(1\))?|bit\(1\)",
         "json": r"longtext",
+    }
+    parsers: ClassVar = {
+        "boolean": {"true": 1, "false": 0}.__getitem__,
+        "timestamp": lambda value: _utc_text(datetime.fromisoformat(value)),
     }
     quote_mark = "`"
 
@@ -151,11 +155,6 @@ class MySql(Dialect):
         return load_error(
             f"{type(problem).__name__} {number}{where}", remedy, passing=number in _PASSING_NUMBERS or not number
         )
-
-    def _parser(self, kind: str) -> Callable[[str], Any] | None:
-        if kind == "timestamp":
-            return lambda value: _utc_text(datetime.fromisoformat(value))
-        return {"true": 1, "false": 0}.__getitem__ if kind == "boolean" else None
 
 
 def _utc_text(moment: datetime) -> str:

@@ -44,6 +44,7 @@ class Postgres(Dialect):
         "decimal": r"numeric",
         "json": r"json|text",
     }
+    stage_end = "ON COMMIT DROP"
     place = "ctid"
     # What is longer is cut, so that two tables would be one.
     max_name_bytes = 63
@@ -108,11 +109,6 @@ class Postgres(Dialect):
         number = int.from_bytes(digest(schema, table)[:8], "big", signed=True)
         return bool(self.query("SELECT pg_try_advisory_xact_lock(%s)", number)[0][0])
 
-    def make_stage(self, stage: str, columns: Sequence[FlatColumn]) -> None:
-        """Make a table for one load, which goes with the transaction."""
-        declared = ", ".join(f"{self.quote(column.name)} {self.types[column.type]}" for column in columns)
-        self.execute(f"CREATE TEMPORARY TABLE {stage.removeprefix('pg_temp.')} ({declared}) ON COMMIT DROP")
-
     def fill_stage(self, stage: str, columns: Sequence[FlatColumn], reader: Reader) -> int:
         """Load a file into it by COPY."""
         return self._copy(stage, [column.name for column in columns], reader.csv())
@@ -173,8 +169,6 @@ class Postgres(Dialect):
         column = (place and place[2]) or getattr(diagnosis, "column_name", None)
         if column in names:
             where += f", column {column}"
-        if isinstance(problem, (UnicodeError, ValueError)):
-            return None
         remedy = {
             "23505": DUPLICATE,
             "42501": PERMISSION,
