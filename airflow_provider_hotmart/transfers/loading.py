@@ -161,12 +161,9 @@ class TableLoad:
             raise LoadError(f"the file has columns that the load adds: list it without {', '.join(taken)}")
         if self.mode == "upsert" and not self._key:
             raise LoadError("nothing tells the rows of this file apart: load it with mode='replace_window' or 'append'")
-        if self.mode == "replace_window":
-            for manifest in self.manifests:
-                if manifest.window is None:
-                    raise LoadError(
-                        f"a file was listed without a window: load it with mode='upsert' [{manifest.uri!r}]"
-                    )
+        without = [manifest.uri for manifest in self.manifests if manifest.window is None]
+        if self.mode == "replace_window" and without:
+            raise LoadError(f"a file was listed without a window: load it with mode='upsert' [{without[0]!r}]")
 
     def _check_stopped(self) -> None:
         if self._stopped:
@@ -178,7 +175,6 @@ class TableLoad:
         dialect.make_stage(stage, self._columns)
         with self._readers[number].reading() as reader:
             records = dialect.fill_stage(stage, self._columns, reader)
-            self._check_stopped()
         _check_records(manifest, records)
         return records
 
@@ -188,7 +184,6 @@ class TableLoad:
         added = [moment.isoformat() if moment else "" for moment in manifest.added]
         with self._readers[number].reading() as reader:
             rows = dialect.append(table, self._all_names, added, reader)
-            self._check_stopped()
         if rows is None:
             return self._merge(dialect, schema, number, self._fill(dialect, number))
         _check_records(manifest, rows)
