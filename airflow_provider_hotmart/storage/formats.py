@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
 
 from airflow_provider_hotmart.api.flat import FlatColumn, Row
 from airflow_provider_hotmart.api.values import encoded_whole, iso_moment
@@ -19,23 +18,9 @@ GZIP_LEVEL = 6
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-class Encoder(Protocol):
-    """Turns records into the bytes of a file."""
-
-    def write(self, records: Any) -> None:
-        """
-        Add records.
-
-        :param records: JSON Lines, each ended by a line break; of a format with columns, rows.
-        """
-
-    def finish(self) -> None:
-        """Write what is still held back. May be called again, which does nothing."""
-
-
-class JsonLines:
+class Encoder:
     """
-    JSON Lines as they come.
+    Turns records into the bytes of a file.
 
     :param sink: takes the bytes.
     """
@@ -43,15 +28,27 @@ class JsonLines:
     def __init__(self, sink: IO[bytes]) -> None:
         self._sink = sink
 
+    def write(self, records: Any) -> None:
+        """
+        Add records.
+
+        :param records: JSON Lines, each ended by a line break; of a format with columns, rows.
+        """
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Write what is still held back, where anything is. May be called again, which does nothing."""
+
+
+class JsonLines(Encoder):
+    """JSON Lines as they come."""
+
     def write(self, records: bytes) -> None:
         """Add records."""
         self._sink.write(records)
 
-    def finish(self) -> None:
-        """Do nothing: nothing is held back."""
 
-
-class FlatJsonLines:
+class FlatJsonLines(Encoder):
     """
     Rows as JSON Lines: objects without objects in them.
 
@@ -60,7 +57,7 @@ class FlatJsonLines:
     """
 
     def __init__(self, sink: IO[bytes], columns: Sequence[FlatColumn]) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._names = [column.name for column in columns]
         self._moments = [place for place, column in enumerate(columns) if column.type == "timestamp"]
 
@@ -75,11 +72,8 @@ class FlatJsonLines:
             lines.append(encoded_whole(values))
         self._sink.write(b"".join(line + b"\n" for line in lines))
 
-    def finish(self) -> None:
-        """Do nothing: nothing is held back."""
 
-
-class Csv:
+class Csv(Encoder):
     """
     CSV as RFC 4180 has it, but for its line breaks, which are those of Unix. UTF-8, with a header.
 
@@ -91,22 +85,21 @@ class Csv:
     """
 
     def __init__(self, sink: IO[bytes], columns: Sequence[FlatColumn], *, escape_formulas: bool = False) -> None:
-        self._sink = sink
-        self._header = ",".join(column.name for column in columns).encode() + b"\n"
+        super().__init__(sink)
         text = _guarded if escape_formulas else quoted
         by_type: dict[str, Callable[[Any], str]] = {
             "string": text,
             "json": text,
             "integer": str,
-            "decimal": _plain,
+            "decimal": "{:f}".format,
             "boolean": lambda value: "true" if value else "false",
             "timestamp": iso_moment,
         }
         self._writers = [by_type[column.type] for column in columns]
+        sink.write(",".join(column.name for column in columns).encode() + b"\n")
 
     def write(self, records: Sequence[Row]) -> None:
         """Add records."""
-        self._begin()
         writers = self._writers
         lines = [
             ",".join(["" if value is None else write(value) for write, value in zip(writers, row, strict=True)])
@@ -115,17 +108,8 @@ class Csv:
         # Half of a surrogate pair has no UTF-8, and is written as its escape.
         self._sink.write(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace") if lines else b"")
 
-    def finish(self) -> None:
-        """Write the header, if there was no record."""
-        self._begin()
 
-    def _begin(self) -> None:
-        header, self._header = self._header, b""
-        if header:
-            self._sink.write(header)
-
-
-class Gzip:
+class Gzip(Encoder):
     """
     Another format, compressed. The same records always give the same bytes.
 
@@ -134,6 +118,7 @@ class Gzip:
     """
 
     def __init__(self, sink: IO[bytes], make: Callable[[IO[bytes]], Encoder]) -> None:
+        super().__init__(sink)
         self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
         self._inside = make(cast("IO[bytes]", self._gzip))
 
@@ -143,9 +128,8 @@ class Gzip:
 
     def finish(self) -> None:
         """Write what the compression holds back."""
-        if not self._gzip.closed:
-            self._inside.finish()
-            self._gzip.close()
+        self._inside.finish()
+        self._gzip.close()
 
 
 @dataclass(frozen=True)
@@ -162,7 +146,7 @@ class Format:
     name: str
     compression: str | None = None
     is_flat: bool = True
-    escape_formulas: bool = field(default=False)
+    escape_formulas: bool = False
 
     def encoder(self, sink: IO[bytes], columns: Sequence[FlatColumn] | None) -> Encoder:
         """
@@ -221,15 +205,8 @@ def find_format(path: str, *, flat: bool = False, escape_formulas: bool = False)
 
 def quoted(text: str) -> str:
     """Write a text as a field of CSV."""
-    return f'"{text.replace(_QUOTE, _TWO_QUOTES)}"' if _QUOTE in text else f'"{text}"'
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _guarded(text: str) -> str:
     return quoted(f"'{text}" if text.startswith(FORMULAS) else text)
-
-
-def _plain(number: Decimal) -> str:
-    return format(number, "f")
-
-
-_QUOTE, _TWO_QUOTES = '"', '""'

@@ -51,8 +51,6 @@ class LocalFile:
 
     def check(self) -> None:
         """Find out whether the file can be written, and remove what killed runs left of it."""
-        self._make_folder()
-        self._status()
         self._remove_leftovers()
         with self.draft():
             pass
@@ -71,12 +69,7 @@ class LocalFile:
         self._make_folder()
         # Until it takes over the mode of the file that it replaces, only its owner reads it.
         mode = 0o666 if self._status() is None else 0o600
-        descriptor = self._open_nameless(mode)
-        if descriptor is not None:
-            with self._closing(descriptor, None) as draft:
-                yield draft
-            return
-        with self._closing(*self._open_named(mode)) as draft:
+        with self._closing(*(self._open_nameless(mode) or self._open_named(mode))) as draft:
             yield draft
 
     @contextmanager
@@ -117,27 +110,16 @@ class LocalFile:
         """Hold a lock that ends with this process, on file systems that know locks."""
         self._make_folder()
         name = f"{self._prefix}.lock"
-        descriptor = self._lock(name)
+        try:
+            descriptor = self._open_locked(name, 0o600)
+        except BlockingIOError:
+            raise LockedError from None
         try:
             yield lambda: None
         finally:
             # While it is locked: whoever has opened it meanwhile finds out that it is gone.
             self._remove(name)
             os.close(descriptor)
-
-    def _lock(self, name: str) -> int:
-        while True:
-            descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                _try_to_lock(descriptor)
-            except BaseException as problem:
-                os.close(descriptor)
-                if isinstance(problem, BlockingIOError):
-                    raise LockedError from None
-                raise
-            if os.fstat(descriptor).st_nlink:
-                return descriptor
-            os.close(descriptor)  # released, and removed, between the two steps
 
     def _status(self) -> os.stat_result | None:
         try:
@@ -156,7 +138,7 @@ class LocalFile:
         for folder in missing:
             _sync(folder.parent)
 
-    def _open_nameless(self, mode: int) -> int | None:
+    def _open_nameless(self, mode: int) -> tuple[int, None] | None:
         """Open a file that has no name; None: that is not possible here."""
         flag = getattr(os, "O_TMPFILE", None)
         if flag is None:
@@ -169,18 +151,30 @@ class LocalFile:
             raise
         # It is locked before it gets a name.
         _try_to_lock(descriptor)
-        return descriptor
+        return descriptor, None
 
     def _open_named(self, mode: int) -> tuple[int, str]:
         while True:
             name = self._new_name()
-            descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-            with suppress(BlockingIOError):
+            with suppress(BlockingIOError):  # another run took it for a leftover before it was locked
+                return self._open_locked(name, mode, os.O_EXCL), name
+
+    def _open_locked(self, name: str, mode: int, flags: int = 0) -> int:
+        """
+        Make or open a file, and lock it.
+
+        :raises BlockingIOError: when somebody else holds the lock.
+        """
+        while True:
+            descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | flags, mode)
+            try:
                 _try_to_lock(descriptor)
-                if os.fstat(descriptor).st_nlink:
-                    return descriptor, name
-            # Another run took it for a leftover before it was locked.
-            os.close(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+            os.close(descriptor)  # it was removed between the two steps
 
     def _link(self, descriptor: int, name: str) -> bool:
         """Give a file without a name one; False: that is not possible here."""

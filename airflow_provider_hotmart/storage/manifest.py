@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from airflow_provider_hotmart.api.filters import Query
@@ -34,16 +35,13 @@ def describe(
     window = query.ranges[0][1] if len(query.ranges) == 1 else query.window
     start, end = (None, None) if window is None else window.isoformat()
     return {
-        "uri": written.location.uri,
-        "bucket": written.location.bucket,
-        "key": written.location.key,
-        "conn_id": written.location.conn_id,
+        **asdict(written.location),
         "records": written.records,
         "bytes": written.bytes,
         "sha256": written.sha256,
         "format": written.format.name,
         "compression": written.format.compression,
-        "columns": written.columns and [{"name": one.name, "type": one.type} for one in written.columns],
+        "columns": written.columns and [asdict(one) for one in written.columns],
         "primary_key": primary_key,
         "window": window and {"start": start, "end": end, "timezone": timezone},
         "statuses": list(query.all_statuses) or None,

@@ -13,7 +13,7 @@ from airflow_provider_hotmart.storage.errors import StorageError, storage_error
 from airflow_provider_hotmart.storage.local import LocalFile
 from airflow_provider_hotmart.storage.paths import Location, checked_path, local_path
 from airflow_provider_hotmart.storage.remote import RemoteFile
-from airflow_provider_hotmart.storage.store import LockedError, StoppedError, Store
+from airflow_provider_hotmart.storage.store import LockedError, Store
 
 #: Seconds to wait for a lock that somebody else holds, and between two tries to take it.
 LOCK_TIMEOUT = 5.0
@@ -35,7 +35,7 @@ class ObjectFile:
         self.location = Location.of(self.path, conn_id or getattr(path, "conn_id", None))
         self._argument = argument
         self._stopped = False
-        with self._translated_errors():
+        with self.translated_errors():
             self._store = _find_store(path, self.path, conn_id)
 
     @property
@@ -45,7 +45,7 @@ class ObjectFile:
 
     def stop(self) -> None:
         """
-        Let nothing be published any more.
+        Let nothing be written or published any more.
 
         Takes no lock, so that it may be called from a signal handler.
         """
@@ -57,8 +57,9 @@ class ObjectFile:
 
         :raises StorageError: see above.
         """
-        with self._translated_errors():
-            self._check_stopped()
+        if self._stopped:
+            message = f"{self._argument} is not written: the task was stopped [{self.path!r}]"
+            raise StorageError(message, permanent=False)
 
     def check(self) -> None:
         """
@@ -66,7 +67,7 @@ class ObjectFile:
 
         :raises StorageError: naming the file and the remedy.
         """
-        with self._translated_errors():
+        with self.translated_errors():
             self._store.check()
 
     def read(self) -> bytes | None:
@@ -75,11 +76,25 @@ class ObjectFile:
 
         :return: None: there is no such file yet.
         """
-        with self._translated_errors():
+        with self.translated_errors():
             try:
                 return self._store.read()
             except FileNotFoundError:
                 return None
+
+    @contextmanager
+    def translated_errors(self, kind: type[Exception] = Exception) -> Iterator[None]:
+        """
+        Translate what a store raises in the block.
+
+        :param kind: of the errors that are the store's; others pass as they are.
+        """
+        try:
+            yield
+        except StorageError:
+            raise
+        except kind as problem:
+            raise storage_error(self._argument, self.path, problem) from problem
 
     @contextmanager
     def reading(self) -> Iterator[IO[bytes]]:
@@ -88,9 +103,9 @@ class ObjectFile:
 
         :raises StorageError: when it cannot be opened or read, or there is no such file.
         """
-        with ExitStack() as stack:
-            with self._translated_errors():
-                file = stack.enter_context(self._store.open())
+        with self.translated_errors():
+            file = self._store.open()
+        with file:
             yield file
 
     @contextmanager
@@ -101,12 +116,12 @@ class ObjectFile:
         :raises StorageError: when the store refuses it, or the task was stopped.
         """
         with ExitStack() as stack:
-            with self._translated_errors():
+            with self.translated_errors():
                 draft = stack.enter_context(self._store.draft())
             yield draft.file
-            with self._translated_errors():
-                self._check_stopped()
-                self._store.publish(draft, self._check_stopped)
+            with self.translated_errors():
+                self.check_stopped()
+                self._store.publish(draft, self.check_stopped)
 
     def replace(self, content: bytes) -> None:
         """
@@ -114,7 +129,7 @@ class ObjectFile:
 
         :param content: all of it.
         """
-        with self.replacing() as file, self._translated_errors():
+        with self.replacing() as file, self.translated_errors():
             file.write(content)
 
     @contextmanager
@@ -127,46 +142,28 @@ class ObjectFile:
         """
 
         def check() -> None:
-            with self._translated_errors():
+            with self.translated_errors():
                 still_held()
 
         with ExitStack() as stack:
-            with self._translated_errors():
+            with self.translated_errors():
                 still_held = self._lock(stack)
             yield check
 
     def _lock(self, stack: ExitStack) -> Callable[[], None]:
         until = time.monotonic() + LOCK_TIMEOUT
         while True:
-            self._check_stopped()
+            self.check_stopped()
             try:
                 return stack.enter_context(self._store.locked())
             except LockedError:
                 if time.monotonic() > until:
-                    raise
+                    message = (
+                        f"{self._argument} is being written by another run: run this again; the lock of a process "
+                        f"that died is ignored after a quarter of an hour [{self.path!r}]"
+                    )
+                    raise StorageError(message, permanent=False) from None
             time.sleep(LOCK_INTERVAL)
-
-    def _check_stopped(self) -> None:
-        if self._stopped:
-            raise StoppedError
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except StorageError:
-            raise
-        except StoppedError:
-            message = f"{self._argument} is not written: the task was stopped [{self.path!r}]"
-            raise StorageError(message, permanent=False) from None
-        except LockedError:
-            message = (
-                f"{self._argument} is being written by another run: run this again; the lock of a process that died "
-                f"is ignored after a quarter of an hour [{self.path!r}]"
-            )
-            raise StorageError(message, permanent=False) from None
-        except Exception as problem:
-            raise storage_error(self._argument, self.path, problem) from problem
 
 
 def _find_store(path: Any, text: str, conn_id: str | None) -> Store:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from airflow_provider_hotmart.api.flat import FlatColumn, Row
 from airflow_provider_hotmart.api.values import PRECISION, SCALE
+from airflow_provider_hotmart.storage.formats import Encoder
 
 #: Rows that are put into columns at once, and rows of a row group.
 BATCH_SIZE = 1024
@@ -24,7 +25,7 @@ _TYPES = {
 }
 
 
-class Parquet:
+class Parquet(Encoder):
     """
     Parquet, compressed with zstd.
 
@@ -33,13 +34,12 @@ class Parquet:
     """
 
     def __init__(self, sink: IO[bytes], columns: Sequence[FlatColumn]) -> None:
+        super().__init__(sink)
         self._schema = pa.schema([(column.name, _TYPES[column.type]) for column in columns])
-        self._sink = _Sink(sink)
-        self._writer: pq.ParquetWriter | None = None
+        self._writer = pq.ParquetWriter(sink, self._schema, compression="zstd")
         self._rows: list[Row] = []
         self._batches: list[pa.RecordBatch] = []
         self._waiting = 0
-        self._is_finished = False
 
     def write(self, records: Sequence[Row]) -> None:
         """Add records."""
@@ -51,17 +51,9 @@ class Parquet:
 
     def finish(self) -> None:
         """Write what is held back, and where everything is."""
-        if self._is_finished:
-            return
-        self._is_finished = True
         self._to_columns()
         self._write_row_group()
-        self._open().close()
-
-    def _open(self) -> pq.ParquetWriter:
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
-        return self._writer
+        self._writer.close()
 
     def _to_columns(self) -> None:
         if not self._rows:
@@ -74,7 +66,7 @@ class Parquet:
 
     def _write_row_group(self) -> None:
         if self._batches:
-            self._open().write_table(pa.Table.from_batches(self._batches), row_group_size=self._waiting)
+            self._writer.write_table(pa.Table.from_batches(self._batches), row_group_size=self._waiting)
         self._batches, self._waiting = [], 0
 
 
@@ -84,28 +76,3 @@ def _array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
     except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8, and is written as its escape
         texts = [None if one is None else one.encode("utf-8", "backslashreplace").decode() for one in values]
         return pa.array(texts, type=type)
-
-
-class _Sink:
-    """What pyarrow asks of a file."""
-
-    closed = False
-
-    def __init__(self, sink: IO[bytes]) -> None:
-        self._sink = sink
-        self._size = 0
-
-    def write(self, data: Any) -> int:
-        content = bytes(data)
-        self._sink.write(content)
-        self._size += len(content)
-        return len(content)
-
-    def tell(self) -> int:
-        return self._size
-
-    def flush(self) -> None:
-        self._sink.flush()
-
-    def close(self) -> None:
-        """Leave the file open: it is closed where it was opened."""

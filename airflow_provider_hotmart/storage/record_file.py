@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from airflow_provider_hotmart.api.flat import FlatColumn, Row
-from airflow_provider_hotmart.storage.errors import storage_error
 from airflow_provider_hotmart.storage.formats import Format, find_format
 from airflow_provider_hotmart.storage.object_file import ObjectFile
 from airflow_provider_hotmart.storage.paths import Location, checked_path
@@ -38,7 +37,7 @@ class WrittenFile:
     sha256: str
 
 
-class RecordFile:
+class RecordFile(ObjectFile):
     """
     A file of records to be written.
 
@@ -55,32 +54,14 @@ class RecordFile:
         self, destination: Any, conn_id: str | None = None, *, flat: bool = False, escape_formulas: bool = False
     ) -> None:
         path = checked_path(destination, "destination")
-        self._format = find_format(path, flat=flat, escape_formulas=escape_formulas)
-        self._file = ObjectFile(destination, conn_id)
-        self._file.check()
-
-    @property
-    def path(self) -> str:
-        """The file as it was named."""
-        return self._file.path
+        self.format = find_format(path, flat=flat, escape_formulas=escape_formulas)
+        super().__init__(destination, conn_id)
+        self.check()
 
     @property
     def is_flat(self) -> bool:
         """Whether it holds rows of columns."""
-        return self._format.is_flat
-
-    @property
-    def identity(self) -> str:
-        """The file, however it was named."""
-        return self._file.identity
-
-    def stop(self) -> None:
-        """
-        Let nothing be written or published any more.
-
-        Takes no lock, so that it may be called from a signal handler.
-        """
-        self._file.stop()
+        return self.format.is_flat
 
     @contextmanager
     def writing(self, columns: Sequence[FlatColumn] | None = None) -> Iterator[Writer]:
@@ -90,8 +71,8 @@ class RecordFile:
         :param columns: of its rows; None: it takes JSON Lines.
         :raises StorageError: when the store refuses it, or the task was stopped.
         """
-        with self._file.replacing() as raw:
-            writer = Writer(self._file, raw, self._format, columns)
+        with self.replacing() as raw:
+            writer = Writer(self, raw, columns)
             try:
                 yield writer
                 writer.finish()
@@ -105,15 +86,13 @@ class Writer:
 
     :param file: the file.
     :param raw: where the bytes go.
-    :param format: of the file.
     :param columns: of its rows; None: it takes JSON Lines.
     """
 
-    def __init__(self, file: ObjectFile, raw: IO[bytes], format: Format, columns: Sequence[FlatColumn] | None) -> None:
+    def __init__(self, file: RecordFile, raw: IO[bytes], columns: Sequence[FlatColumn] | None) -> None:
         self._file = file
         self._sink = _Measured(raw)
-        self._format = format
-        self._encoder = format.encoder(cast("IO[bytes]", self._sink), columns)
+        self._encoder = file.format.encoder(cast("IO[bytes]", self._sink), columns)
         self._columns = columns
         self._records = 0
 
@@ -126,13 +105,9 @@ class Writer:
         :raises StorageError: when they cannot be written, or the task was stopped.
         """
         self._file.check_stopped()
-        with self._translated_errors():
+        with self._file.translated_errors(OSError):
             self._encoder.write(content)
         self._records += records
-
-    def stop(self) -> None:
-        """Let nothing be written or published any more; see :meth:`RecordFile.stop`."""
-        self._file.stop()
 
     def finish(self) -> None:
         """
@@ -140,7 +115,7 @@ class Writer:
 
         :raises StorageError: when that cannot be written.
         """
-        with self._translated_errors():
+        with self._file.translated_errors(OSError):
             self._encoder.finish()
 
     def discard(self) -> None:
@@ -155,23 +130,18 @@ class Writer:
         return WrittenFile(
             self._file.path,
             self._file.location,
-            self._format,
+            self._file.format,
             self._columns,
             self._records,
             self._sink.size,
             self._sink.digest.hexdigest(),
         )
 
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as problem:
-            raise storage_error("destination", self._file.path, problem) from problem
-
 
 class _Measured:
-    """Passes bytes on, and measures them."""
+    """Passes bytes on, and measures them; all that gzip and pyarrow ask of a file."""
+
+    closed = False
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
@@ -180,13 +150,18 @@ class _Measured:
         self.discards = False
 
     def write(self, data: bytes) -> int:
-        if self.discards:
-            return len(data)
-        self._raw.write(data)
-        self.size += len(data)
-        self.digest.update(data)
+        if not self.discards:
+            self._raw.write(data)
+            self.size += len(data)
+            self.digest.update(data)
         return len(data)
 
     def flush(self) -> None:
         if not self.discards:
             self._raw.flush()
+
+    def tell(self) -> int:
+        return self.size
+
+    def close(self) -> None:
+        """Leave the file open: it is closed where it was opened."""

@@ -12,10 +12,6 @@ class LockedError(Exception):
     """Somebody else holds the lock of a file."""
 
 
-class StoppedError(Exception):
-    """The task was stopped."""
-
-
 @dataclass(frozen=True)
 class Draft:
     """
@@ -61,7 +57,7 @@ class Store(Protocol):
         Put new content in the place of the file, in one step.
 
         :param draft: the content.
-        :param check_stopped: raises StoppedError once nothing may be published any more.
+        :param check_stopped: raises an error once nothing may be published any more.
         """
 
     def locked(self) -> AbstractContextManager[Callable[[], None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, BaseOperator
@@ -91,14 +92,7 @@ class HotmartFileToSqlOperator(StoppableTask, BaseOperator):
             loaded = self._loaded = load.run(self._connect())
         facts = (loaded.records, loaded.rows, loaded.schema, self.table, self.mode, loaded.deleted)
         self.log.info("Read %d records and wrote %d rows to %s.%s (%s), deleted %d before", *facts)
-        return {
-            "schema": loaded.schema,
-            "table": self.table,
-            "mode": self.mode,
-            "records": loaded.records,
-            "rows": loaded.rows,
-            "deleted": loaded.deleted,
-        }
+        return {"table": self.table, "mode": self.mode, **asdict(loaded)}
 
     def _connect(self) -> Any:
         from airflow_provider_hotmart.transfers.manifest import LoadError

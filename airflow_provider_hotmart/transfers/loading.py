@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeAlias
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from airflow_provider_hotmart.api.flat import FlatColumn
 from airflow_provider_hotmart.api.lifecycle import TICKET_RANKS, ranks
 from airflow_provider_hotmart.transfers.dialects import find_dialect
 from airflow_provider_hotmart.transfers.dialects.base import Dialect
-from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError
+from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError, Window
 from airflow_provider_hotmart.transfers.reading import FileReader
 
 log = logging.getLogger(__name__)
 
-Window: TypeAlias = tuple[datetime, datetime]
 MODES = ("upsert", "replace_window", "append")
 #: What each row carries beside the file's own columns: in which window it was listed, and when.
 WINDOW = ("listed_window_start", "listed_window_end")
@@ -58,6 +56,7 @@ class Loaded:
     deleted: int
 
 
+@dataclass
 class TableLoad:
     """
     A load to be done once.
@@ -71,27 +70,26 @@ class TableLoad:
     :raises LoadError: when the arguments do not fit each other.
     """
 
-    def __init__(
-        self,
-        manifests: Sequence[FileManifest],
-        *,
-        table: str,
-        schema: str | None,
-        create_table: bool,
-        mode: str,
-        source_conn_id: str | None,
-    ) -> None:
-        self._manifests = manifests
-        self._table = table
-        self._schema = schema
-        self._create_table = create_table
-        self._mode = mode
-        self._columns = manifests[0].columns
-        self._key = manifests[0].primary_key
+    manifests: Sequence[FileManifest]
+    _: KW_ONLY
+    table: str
+    schema: str | None
+    create_table: bool
+    mode: str
+    source_conn_id: str | None
+
+    def __post_init__(self) -> None:
+        self._columns = self.manifests[0].columns
+        self._key = self.manifests[0].primary_key
         self._names = [column.name for column in self._columns]
+        self._all_columns = (*self._columns, *ADDED)
+        self._all_names = [column.name for column in self._all_columns]
         self._check_arguments()
         self._status = next((name for name in RANKS if name in self._names and name not in self._key), None)
-        self._readers = [FileReader(manifest, source_conn_id or manifest.conn_id) for manifest in manifests]
+        self._readers = [
+            FileReader(manifest, self.source_conn_id or manifest.conn_id, self._check_stopped)
+            for manifest in self.manifests
+        ]
         self._stopped = False
         self._dialect: Dialect | None = None
 
@@ -114,128 +112,110 @@ class TableLoad:
             try:
                 return self._run(dialect)
             except LoadError as error:
-                dialect.rollback()
                 problem = LoadError(str(error), permanent=error.permanent)
             except Exception as error:
-                dialect.rollback()
-                problem = dialect.translate(error, [*self._names, *(column.name for column in ADDED)])
+                problem = dialect.translate(error, self._all_names)
                 if problem is None:
                     raise
-            except BaseException:  # Airflow ends a task so
+            finally:
                 dialect.rollback()
-                raise
         # A new error, out here, so that what it comes from, which may quote a row, goes nowhere with it.
         self._check_stopped()
         raise problem
 
     def _run(self, dialect: Dialect) -> Loaded:
-        dialect.table(self._schema, self._table)  # refuses names that cannot be
+        dialect.table(self.schema, self.table)  # refuses names that cannot be
         dialect.begin()
-        schema = dialect.resolve_schema(self._schema, self._table)
+        schema = dialect.resolve_schema(self.schema, self.table)
         if schema is None:
             raise LoadError(
-                f"there is no schema {self._schema or 'in use'!r} in the database: create it, or name another"
+                f"there is no schema {self.schema or 'in use'!r} in the database: create it, or name another"
             )
         # Now already: nobody wants to hear of it after the files were loaded.
         self._check_table(dialect, schema)
-        files = range(len(self._manifests))
-        directly = self._mode == "append" and dialect.appends_directly
+        files = range(len(self.manifests))
+        directly = self.mode == "append" and dialect.appends_directly
         records = [] if directly else [self._fill(dialect, number) for number in files]
         dialect.begin_merging()
         self._lock(dialect, schema)
-        if self._create_table and not dialect.columns(schema, self._table):
+        if self.create_table and not dialect.columns(schema, self.table):
             dialect.execute(self._create_statement(dialect, schema))
         self._check_table(dialect, schema)
-        outdated: set[Window | None] = set()
-        deleted = 0
-        if self._mode == "replace_window":
-            outdated |= self._outdated_windows(dialect, schema)
-            deleted = self._delete_windows(dialect, schema, outdated)
+        outdated, deleted = self._delete_windows(dialect, schema) if self.mode == "replace_window" else (set(), 0)
         if directly:
             written = [self._append(dialect, schema, number) for number in files]
-            records = [manifest.records for manifest in self._manifests]
+            records = [manifest.records for manifest in self.manifests]
         else:
-            current = [number for number in files if self._manifests[number].window not in outdated]
+            current = [number for number in files if self.manifests[number].window not in outdated]
             written = [self._merge(dialect, schema, number, records[number]) for number in current]
         self._check_stopped()
         dialect.commit()
         return Loaded(schema=schema, records=sum(records), rows=sum(written), deleted=deleted)
 
     def _check_arguments(self) -> None:
-        if self._mode not in MODES:
-            raise LoadError(f"mode is {self._mode!r}, expected {', '.join(MODES)}")
-        if not str(self._table).strip():
+        if self.mode not in MODES:
+            raise LoadError(f"mode is {self.mode!r}, expected {', '.join(MODES)}")
+        if not str(self.table).strip():
             raise LoadError("table is blank: name the table, and check the template if there is one")
         if taken := [column.name for column in ADDED if column.name in self._names]:
             raise LoadError(f"the file has columns that the load adds: list it without {', '.join(taken)}")
-        if self._mode == "upsert" and not self._key:
+        if self.mode == "upsert" and not self._key:
             raise LoadError("nothing tells the rows of this file apart: load it with mode='replace_window' or 'append'")
-        if self._mode == "replace_window":
-            for manifest in self._manifests:
-                if manifest.window is None:
-                    raise LoadError(
-                        f"a file was listed without a window: load it with mode='upsert' [{manifest.uri!r}]"
-                    )
+        without = [manifest.uri for manifest in self.manifests if manifest.window is None]
+        if self.mode == "replace_window" and without:
+            raise LoadError(f"a file was listed without a window: load it with mode='upsert' [{without[0]!r}]")
 
     def _check_stopped(self) -> None:
         if self._stopped:
-            raise LoadError(f"The task was stopped: table {self._table!r} is as it was", permanent=False)
+            raise LoadError(f"The task was stopped: table {self.table!r} is as it was", permanent=False)
 
     def _fill(self, dialect: Dialect, number: int) -> int:
-        manifest = self._manifests[number]
+        manifest = self.manifests[number]
         stage = dialect.stage(number)
         dialect.make_stage(stage, self._columns)
         with self._readers[number].reading() as reader:
-            records = dialect.fill_stage(stage, self._columns, reader, self._check_stopped)
-            self._check_stopped()
+            records = dialect.fill_stage(stage, self._columns, reader)
         _check_records(manifest, records)
         return records
 
     def _append(self, dialect: Dialect, schema: str, number: int) -> int:
         """Write one file's rows straight to the table, or take the other way where a key comes twice."""
-        manifest, table = self._manifests[number], dialect.table(schema, self._table)
-        moments = [*(manifest.window or (None, None)), manifest.listed_from, manifest.listed_until]
-        added = {
-            column.name: moment.isoformat() if moment else "" for column, moment in zip(ADDED, moments, strict=True)
-        }
+        manifest, table = self.manifests[number], dialect.table(schema, self.table)
+        added = [moment.isoformat() if moment else "" for moment in manifest.added]
         with self._readers[number].reading() as reader:
-            rows = dialect.append(table, self._columns, added, reader, self._check_stopped)
-            self._check_stopped()
+            rows = dialect.append(table, self._all_names, added, reader)
         if rows is None:
             return self._merge(dialect, schema, number, self._fill(dialect, number))
         _check_records(manifest, rows)
         return rows
 
     def _lock(self, dialect: Dialect, schema: str) -> None:
-        waiting = False
-        while not dialect.try_lock(schema, self._table):
-            if not waiting:
-                log.info("Waiting for another load of table %s", self._table)
-                waiting = True
+        if dialect.try_lock(schema, self.table):
+            return
+        log.info("Waiting for another load of table %s", self.table)
+        while not dialect.try_lock(schema, self.table):
             time.sleep(LOCK_INTERVAL)
             self._check_stopped()
 
-    def _declared(self, dialect: Dialect, column: FlatColumn) -> str:
-        is_key = column.name in self._key
-        return f"{dialect.quote(column.name)} {dialect.column_type(column, is_key=is_key)}"
-
     def _create_statement(self, dialect: Dialect, schema: str) -> str:
-        parts = [self._declared(dialect, column) for column in (*self._columns, *ADDED)]
+        parts = [
+            f"{dialect.quote(column.name)} {dialect.column_type(column, is_key=column.name in self._key)}"
+            for column in self._all_columns
+        ]
         if self._key:
             parts.append(f"PRIMARY KEY ({dialect.names(self._key)})")
-        return f"CREATE TABLE IF NOT EXISTS {dialect.table(schema, self._table)} ({', '.join(parts)})"
+        return f"CREATE TABLE IF NOT EXISTS {dialect.table(schema, self.table)} ({', '.join(parts)})"
 
     def _check_table(self, dialect: Dialect, schema: str) -> None:
         """Refuse a table that cannot hold the rows as they are, with the statement that mends it."""
-        name = dialect.table(schema, self._table)
-        found = {dialect.folded(name): declared for name, declared in dialect.columns(schema, self._table).items()}
+        name = dialect.table(schema, self.table)
+        found = {dialect.folded(name): declared for name, declared in dialect.columns(schema, self.table).items()}
         if not found:
-            if not self._create_table:
+            if not self.create_table:
                 statement = self._create_statement(dialect, schema)
                 raise LoadError(f"there is no table {name}: set create_table=True, or run: {statement}")
             return
-        expected = (*self._columns, *ADDED)
-        missing = [column for column in expected if dialect.folded(column.name) not in found]
+        missing = [column for column in self._all_columns if dialect.folded(column.name) not in found]
         if missing:
             # Columns of a key are asked for here without NOT NULL, which rows that are there would not fulfil.
             statements = "; ".join(
@@ -243,7 +223,7 @@ class TableLoad:
                 for one in missing
             )
             raise LoadError(f"table {name} lacks columns of the file; run: {statements}")
-        declared = [(column, found[dialect.folded(column.name)]) for column in expected]
+        declared = [(column, found[dialect.folded(column.name)]) for column in self._all_columns]
         narrow = [(column, as_what) for column, as_what in declared if not dialect.fits(column, as_what)]
         if narrow:
             columns = ", ".join(
@@ -251,46 +231,39 @@ class TableLoad:
                 for column, as_what in narrow
             )
             raise LoadError(f"table {name} has columns that cannot hold every value: {columns}")
-        keys = [set(map(dialect.folded, key)) for key in dialect.unique_keys(schema, self._table)]
-        if self._key and self._mode != "append" and set(map(dialect.folded, self._key)) not in keys:
-            statement = dialect.add_key(schema, self._table, self._key)
+        keys = [set(map(dialect.folded, key)) for key in dialect.unique_keys(schema, self.table)]
+        if self._key and self.mode != "append" and set(map(dialect.folded, self._key)) not in keys:
+            statement = dialect.add_key(schema, self.table, self._key)
             raise LoadError(f"table {name} has no key that tells rows apart; run: {statement}")
 
-    def _outdated_windows(self, dialect: Dialect, schema: str) -> set[Window]:
-        """Find the windows that were listed again since, by a run that was faster: what it did not find has left."""
-        ended: dict[Window, datetime] = {}
-        for manifest in self._manifests:
-            if manifest.window is not None:
-                ended[manifest.window] = max(manifest.listed_until, ended.get(manifest.window, manifest.listed_until))
-        listed_from = dialect.quote(LISTED[0])
-        found = {
-            window
-            for window, until in ended.items()
-            if dialect.query(
-                f"SELECT 1 FROM {dialect.table(schema, self._table)} "
-                f"WHERE {_listed_in(dialect, window)} AND {listed_from} > {dialect.moment(until)} LIMIT 1"
-            )
-        }
-        for start, end in found:
-            log.info("Table %s has a later listing of [%s, %s), which stays", self._table, start, end)
-        return found
+    def _delete_windows(self, dialect: Dialect, schema: str) -> tuple[set[Window], int]:
+        """
+        Delete the rows that were listed in the same windows; what is not found again has left.
 
-    def _delete_windows(self, dialect: Dialect, schema: str, outdated: Container[Window | None]) -> int:
+        :return: the windows that were listed again since, by a run that was faster, whose rows stay; and how many rows
+            were deleted.
+        """
+        manifests = sorted(self.manifests, key=lambda one: one.listed_until)
+        ended = {one.window: one.listed_until for one in manifests if one.window}
+        outdated: set[Window] = set()
         deleted = 0
-        for window in {one.window for one in self._manifests}:
-            if window is not None and window not in outdated:
-                deleted += dialect.execute(
-                    f"DELETE FROM {dialect.table(schema, self._table)} WHERE {_listed_in(dialect, window)}"
-                )
-        return deleted
+        for window, until in ended.items():
+            rows = f"FROM {dialect.table(schema, self.table)} WHERE {_listed_in(dialect, window)}"
+            listed_later = f"{dialect.quote(LISTED[0])} > {dialect.moment(until)}"
+            if dialect.query(f"SELECT 1 {rows} AND {listed_later} LIMIT 1"):
+                log.info("Table %s has a later listing of [%s, %s), which stays", self.table, window.start, window.end)
+                outdated.add(window)
+            else:
+                deleted += dialect.execute(f"DELETE {rows}")
+        return outdated, deleted
 
     def _merge(self, dialect: Dialect, schema: str, number: int, records: int) -> int:
         """Write one file's rows to the table; return how many."""
-        manifest, stage, table = self._manifests[number], dialect.stage(number), dialect.table(schema, self._table)
+        manifest, stage, table = self.manifests[number], dialect.stage(number), dialect.table(schema, self.table)
         self._check_stopped()
         if not self._key:
             return dialect.execute(self._insert_statement(dialect, table, manifest, stage))
-        if self._mode != "append":
+        if self.mode != "append":
             records -= dialect.execute(self._superseded_statement(dialect, stage, table, manifest))
         self._check_stopped()
         key = dialect.names(self._key)
@@ -299,17 +272,15 @@ class TableLoad:
             source = self._latest(dialect, stage)
             [(records,)] = dialect.query(f"SELECT COUNT(*) FROM {source}")
         insert = self._insert_statement(dialect, table, manifest, source)
-        if self._mode != "append":
-            names = [*self._names, *(column.name for column in ADDED)]
-            insert += " " + dialect.on_conflict(self._key, names)
+        if self.mode != "append":
+            insert += " " + dialect.on_conflict(self._key, self._all_names)
         self._check_stopped()
         dialect.execute(insert)
         return int(records)
 
     def _insert_statement(self, dialect: Dialect, table: str, manifest: FileManifest, source: str) -> str:
-        names = dialect.names([*self._names, *(column.name for column in ADDED)])
-        window = [dialect.moment(moment) for moment in manifest.window] if manifest.window else ["NULL", "NULL"]
-        added = ", ".join([*window, dialect.moment(manifest.listed_from), dialect.moment(manifest.listed_until)])
+        names = dialect.names(self._all_names)
+        added = ", ".join(dialect.moment(moment) if moment else "NULL" for moment in manifest.added)
         # WHERE, or SQLite takes the ON of what may follow for that of a join.
         return f"INSERT INTO {table} ({names}) SELECT {dialect.names(self._names)}, {added} FROM {source} WHERE 1 = 1"
 
@@ -356,8 +327,8 @@ def _check_records(manifest: FileManifest, records: int) -> None:
 
 
 def _listed_in(dialect: Dialect, window: Window) -> str:
-    start, end = (f"{dialect.quote(name)} = {dialect.moment(at)}" for name, at in zip(WINDOW, window, strict=True))
-    return f"{start} AND {end}"
+    start, end = (dialect.quote(name) for name in WINDOW)
+    return f"{start} = {dialect.moment(window.start)} AND {end} = {dialect.moment(window.end)}"
 
 
 def _rank(dialect: Dialect, status: str, prefix: str) -> str:

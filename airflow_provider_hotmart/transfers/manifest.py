@@ -6,8 +6,10 @@ import ast
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from airflow_provider_hotmart.api import flat
 from airflow_provider_hotmart.api.flat import FlatColumn
@@ -17,6 +19,7 @@ from airflow_provider_hotmart.storage import formats
 FORMATS = frozenset(name for name, _ in formats.FORMATS.values())
 #: Types of columns.
 TYPES = frozenset(flat.TYPES.values())
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class LoadError(Exception):
@@ -33,6 +36,14 @@ class LoadError(Exception):
 
 
 @dataclass(frozen=True)
+class Window:
+    """What was listed: from ``start`` to before ``end``."""
+
+    start: Moment
+    end: Moment
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileManifest:
     """
     A flat file and what it holds.
@@ -42,25 +53,31 @@ class FileManifest:
     :param records: rows in it, the heading of a CSV file not counted.
     :param sha256: of the file as stored, in hex.
     :param format: one of ``FORMATS``.
-    :param compressed: whether gzip has to be undone.
+    :param compression: ``gzip``; None: none.
     :param columns: in their order.
     :param primary_key: names of the columns that tell rows apart; empty: nothing does.
-    :param window: start and end of the window that was listed; None: no window was asked for.
+    :param window: that was listed; None: no window was asked for.
     :param listed_from: when the listing began; rows are of this moment or later.
     :param listed_until: when the listing ended; rows are of this moment or earlier.
     """
 
     uri: str
-    conn_id: str | None
+    conn_id: str | None = None
     records: int
     sha256: str
     format: str
-    compressed: bool
+    compression: Literal["gzip"] | None = None
     columns: tuple[FlatColumn, ...]
-    primary_key: tuple[str, ...]
-    window: tuple[datetime, datetime] | None
-    listed_from: datetime
-    listed_until: datetime
+    primary_key: tuple[str, ...] = ()
+    window: Window | None = None
+    listed_from: Moment
+    listed_until: Moment
+
+    @property
+    def added(self) -> tuple[datetime | None, ...]:
+        """What each row carries beside the file's own columns: in which window it was listed, and when."""
+        window = (self.window.start, self.window.end) if self.window else (None, None)
+        return (*window, self.listed_from, self.listed_until)
 
 
 def parse_manifests(value: Any) -> list[FileManifest]:
@@ -111,24 +128,10 @@ def _parse(value: Any) -> FileManifest:
     if not value.get("columns"):
         raise LoadError(f"the records are nested as Hotmart sends them: list them with flat=True [{uri!r}]")
     try:
-        window = value.get("window")
-        manifest = FileManifest(
-            uri=uri,
-            conn_id=value.get("conn_id"),
-            records=int(value["records"]),
-            sha256=str(value["sha256"]),
-            format=str(value["format"]),
-            compressed=value.get("compression") == "gzip",
-            columns=tuple(FlatColumn(str(one["name"]), str(one["type"])) for one in value["columns"]),
-            primary_key=tuple(str(name) for name in value.get("primary_key") or ()),
-            window=window and (_moment(window["start"]), _moment(window["end"])),
-            listed_from=_moment(value["listed_from"]),
-            listed_until=_moment(value["listed_until"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        manifest = msgspec.convert(value, FileManifest)
+    except msgspec.ValidationError as problem:
         raise LoadError(
-            "manifest is not complete: give the output of a listing task as it is "
-            f"[{uri!r}: {type(problem).__name__}: {problem}]"
+            f"manifest is not complete: give the output of a listing task as it is [{uri!r}: {problem}]"
         ) from None
     _check(manifest)
     return manifest
@@ -144,10 +147,3 @@ def _check(manifest: FileManifest) -> None:
             "manifest says what this version does not know: give the output of a listing task as it is "
             f"[{manifest.uri!r}: {', '.join(unknown) or names}]"
         )
-
-
-def _moment(value: Any) -> datetime:
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    if moment.tzinfo is None:
-        raise ValueError(f"{value} has no time zone")
-    return moment.astimezone(UTC)

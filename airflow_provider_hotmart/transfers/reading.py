@@ -5,23 +5,24 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from importlib.util import find_spec
+from itertools import islice
+from typing import IO, Any, TypeAlias, cast
 
 import msgspec
 
-from airflow_provider_hotmart.storage.errors import StorageError, storage_error
+from airflow_provider_hotmart.api.flat import FlatColumn
+from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.storage.formats import quoted
 from airflow_provider_hotmart.storage.object_file import ObjectFile
 from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: A row as CSV has it: numbers, moments and JSON as text. None is no value, which the empty text is not.
 Row: TypeAlias = "tuple[str | None, ...]"
@@ -35,28 +36,25 @@ _MALFORMED = (ValueError, EOFError, gzip.BadGzipFile, zlib.error, msgspec.Msgspe
 _FIELD = re.compile(r'(?:(")((?:[^"]+|"")*)"|([^,"\r\n]*))(,|\r?\n)')
 
 
-class Reader(Protocol):
-    """Reads a file of one format. Whichever of the two is used has to be read to its end."""
-
-    def rows(self) -> Iterator[Row]:
-        """Read rows."""
-
-    def csv(self) -> Iterator[bytes]:
-        """Read rows as CSV without heading, in pieces; an empty text is quoted, and no value is not."""
-
-
 class FileReader:
     """
     A file to be read once.
 
     :param manifest: of the file.
     :param conn_id: Airflow connection of the store.
+    :param check_stopped: called every now and then; raises an error to stop.
+    :raises LoadError: when nothing is installed that reads it.
     :raises StorageError: when the file cannot be named so.
     """
 
-    def __init__(self, manifest: FileManifest, conn_id: str | None) -> None:
+    def __init__(self, manifest: FileManifest, conn_id: str | None, check_stopped: Callable[[], None]) -> None:
         self._manifest = manifest
+        self._check_stopped = check_stopped
         self._file = ObjectFile(manifest.uri, conn_id, argument="source")
+        if manifest.format == "parquet" and find_spec("pyarrow") is None:
+            raise LoadError(
+                f"reading Parquet needs pyarrow: pip install 'airflow-provider-hotmart[parquet]' [{manifest.uri!r}]"
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
@@ -66,27 +64,24 @@ class FileReader:
         :raises LoadError: at the end of the block, when it was not the file that the manifest is of.
         :raises StorageError: when it cannot be read.
         """
-        with self._file.reading() as raw:
-            hashed = _Hashed(raw)
-            problem: Exception | None = None
+        with self._file.reading() as raw, self._file.translated_errors(OSError):
+            hashed = _Hashed(raw, self._check_stopped)
             try:
                 with self._reader(hashed) as reader:
                     yield reader
-            except (LoadError, StorageError):
+            except _MALFORMED as problem:
+                # A file that was replaced may well be of another form, and that is the better reason then.
+                self._check(hashed)
+                raise LoadError(
+                    "a file is not of the form that its manifest says: list it again, and load what that task returns "
+                    f"[{self._manifest.uri!r}: {type(problem).__name__}]"
+                ) from None
+            except (LoadError, StorageError, OSError):
                 raise
-            except Exception as error:  # noqa: BLE001 - raised below
-                problem = error
-            if isinstance(problem, OSError) and not isinstance(problem, _MALFORMED):
-                raise storage_error("source", self._manifest.uri, problem) from problem
-            # A file that was replaced may well be of another form, and that is the better reason then.
+            except Exception:
+                self._check(hashed)
+                raise
             self._check(hashed)
-        if isinstance(problem, _MALFORMED):
-            raise LoadError(
-                "a file is not of the form that its manifest says: list it again, and load what that task returns "
-                f"[{self._manifest.uri!r}: {type(problem).__name__}]"
-            )
-        if problem is not None:
-            raise problem
 
     def _check(self, hashed: _Hashed) -> None:
         while hashed.read(CHUNK_SIZE):
@@ -103,37 +98,56 @@ class FileReader:
         if self._manifest.format == "parquet":
             # It is not read from the beginning to the end.
             with tempfile.TemporaryFile() as copy:
-                while chunk := hashed.read(CHUNK_SIZE):
-                    copy.write(chunk)
+                shutil.copyfileobj(file, copy, CHUNK_SIZE)
                 copy.seek(0)
-                yield _Parquet(copy, self._manifest)
+                yield _Parquet(copy, self._manifest.columns, self._check_stopped)
             return
-        reader = _Csv if self._manifest.format == "csv" else _JsonLines
-        if self._manifest.compressed:
-            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
-                yield reader(cast("IO[bytes]", unpacked), self._manifest)
-        else:
-            yield reader(file, self._manifest)
+        kind = _Csv if self._manifest.format == "csv" else _JsonLines
+        with gzip.GzipFile(fileobj=file, mode="rb") if self._manifest.compression else nullcontext(file) as unpacked:
+            yield kind(cast("IO[bytes]", unpacked), self._manifest.columns)
 
 
 class _Hashed:
-    """Reads a file, and sums it up."""
+    """Reads a file, and sums it up, as long as the task is not stopped."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: IO[bytes], check_stopped: Callable[[], None]) -> None:
         self._raw = raw
+        self._check_stopped = check_stopped
         self.digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
+        self._check_stopped()
         chunk = self._raw.read(size)
         self.digest.update(chunk)
         return chunk
 
 
-class _Csv:
-    def __init__(self, file: IO[bytes], manifest: FileManifest) -> None:
-        self._file = file
-        self._names = [column.name for column in manifest.columns]
+class Reader:
+    """
+    Reads a file of one format. Whichever of the two is used has to be read to its end.
 
+    :param file: the file.
+    :param columns: of its rows.
+    """
+
+    def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn]) -> None:
+        self._file = file
+        self._names = [column.name for column in columns]
+        self._texts = [_TEXTS.get(column.type) for column in columns]
+
+    def rows(self) -> Iterator[Row]:
+        """Read rows."""
+        raise NotImplementedError
+
+    def csv(self) -> Iterator[bytes]:
+        """Read rows as CSV without heading, in pieces; an empty text is quoted, and no value is not."""
+        rows = self.rows()
+        while batch := list(islice(rows, BATCH_SIZE)):
+            lines = [",".join(["" if value is None else quoted(value) for value in row]) for row in batch]
+            yield ("\n".join(lines) + "\n").encode()
+
+
+class _Csv(Reader):
     def csv(self) -> Iterator[bytes]:
         """Pass the file on as it is."""
         chunk = self._file.read(CHUNK_SIZE)
@@ -174,25 +188,6 @@ def _cut(data: bytes) -> tuple[bytes, bytes]:
     return data[:end], data[end:]
 
 
-class _Encoding:
-    """CSV of what is no CSV."""
-
-    def rows(self) -> Iterator[Row]:
-        raise NotImplementedError
-
-    def csv(self) -> Iterator[bytes]:
-        """Read rows as CSV."""
-        lines: list[str] = []
-        for row in self.rows():
-            fields = ["" if value is None else quoted(value) for value in row]
-            lines.append(",".join(fields))
-            if len(lines) == BATCH_SIZE:
-                yield ("\n".join(lines) + "\n").encode()
-                lines.clear()
-        if lines:
-            yield ("\n".join(lines) + "\n").encode()
-
-
 _JSON_TYPES: dict[str, Any] = {
     "integer": int | None,
     "decimal": Decimal | None,
@@ -201,14 +196,13 @@ _JSON_TYPES: dict[str, Any] = {
 }
 
 
-class _JsonLines(_Encoding):
-    def __init__(self, file: IO[bytes], manifest: FileManifest) -> None:
-        self._file = file
-        self._types = [column.type for column in manifest.columns]
+class _JsonLines(Reader):
+    def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn]) -> None:
+        super().__init__(file, columns)
         row = msgspec.defstruct(
             "Row",
-            [(f"c{i}", _JSON_TYPES.get(kind, str | None), None) for i, kind in enumerate(self._types)],
-            rename={f"c{i}": column.name for i, column in enumerate(manifest.columns)},
+            [(f"c{i}", _JSON_TYPES.get(column.type, str | None), None) for i, column in enumerate(columns)],
+            rename={f"c{i}": column.name for i, column in enumerate(columns)},
             forbid_unknown_fields=True,
             gc=False,
         )
@@ -216,41 +210,36 @@ class _JsonLines(_Encoding):
 
     def rows(self) -> Iterator[Row]:
         """Read rows."""
-        texts = [_TEXTS.get(kind) for kind in self._types]
         rest = b""
         while chunk := self._file.read(CHUNK_SIZE):
             lines, newline, rest = (rest + chunk).rpartition(b"\n")
-            yield from self._parse(lines + newline, texts)
-        if rest:
-            yield from self._parse(rest, texts)
+            yield from self._parse(lines + newline)
+        yield from self._parse(rest)
 
-    def _parse(self, lines: bytes, texts: list[Callable[[Any], str | None] | None]) -> Iterator[Row]:
+    def _parse(self, lines: bytes) -> Iterator[Row]:
         for record in self._decoder.decode_lines(lines):
             values = msgspec.structs.astuple(record)
             yield tuple(
                 value if value is None or text is None else text(value)
-                for value, text in zip(values, texts, strict=True)
+                for value, text in zip(values, self._texts, strict=True)
             )
 
 
-class _Parquet(_Encoding):
-    def __init__(self, file: IO[bytes], manifest: FileManifest) -> None:
-        try:
-            from pyarrow import parquet
-        except ImportError:
-            raise LoadError(
-                f"reading Parquet needs pyarrow: pip install 'airflow-provider-hotmart[parquet]' [{manifest.uri!r}]"
-            ) from None
+class _Parquet(Reader):
+    def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn], check_stopped: Callable[[], None]) -> None:
+        super().__init__(file, columns)
+        from pyarrow import parquet
+
         # Otherwise it keeps all that it has read of the file until it is closed, and reads whole row groups.
-        self._file = parquet.ParquetFile(file, pre_buffer=False, buffer_size=COLUMN_CHUNK_SIZE)
-        self._names = [column.name for column in manifest.columns]
-        self._texts = [_TEXTS.get(column.type) for column in manifest.columns]
-        if self._file.schema_arrow.names != self._names:
+        self._parquet = parquet.ParquetFile(file, pre_buffer=False, buffer_size=COLUMN_CHUNK_SIZE)
+        self._check_stopped = check_stopped
+        if self._parquet.schema_arrow.names != self._names:
             raise ValueError("other columns")
 
     def rows(self) -> Iterator[Row]:
         """Read rows."""
-        for batch in self._file.iter_batches(BATCH_SIZE, use_threads=False):
+        for batch in self._parquet.iter_batches(BATCH_SIZE, use_threads=False):
+            self._check_stopped()
             columns: Iterable[Any] = [
                 values if text is None else [None if value is None else text(value) for value in values]
                 for values, text in zip((one.to_pylist() for one in batch.columns), self._texts, strict=True)

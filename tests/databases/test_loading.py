@@ -376,7 +376,7 @@ def test_no_error_shows_a_value_of_a_row(loader: Loader, database: Database) -> 
         ({"sha256": None, "records": "many"}, "is not complete"),
         ({"format": "xml"}, "does not know: .*: xml\\]"),
         ({"primary_key": ["nobody"]}, "does not know: .*: nobody\\]"),
-        ({"listed_from": "2025-03-02T06:00:00"}, "has no time zone"),
+        ({"listed_from": "2025-03-02T06:00:00"}, r"with a timezone component - at `\$\.listed_from`"),
     ],
 )
 def test_what_is_no_manifest_of_a_flat_file_is_refused(loader: Loader, changes: dict[str, Any], message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from itertools import islice
@@ -30,12 +30,14 @@ class Dialect:
     :param connection: as the driver makes it.
     """
 
-    #: What Airflow installs for it.
-    provider: ClassVar[str]
     #: Its types, by ours.
     types: ClassVar[dict[str, str]]
     #: What a table's column may be as well, by our type: whatever takes every value unchanged.
     wider: ClassVar[dict[str, str]]
+    #: What makes of a text what the driver is given, by our type; of others, the text is.
+    parsers: ClassVar[dict[str, Callable[[str], Any]]] = {}
+    #: What comes after the columns of a table for one load.
+    stage_end: ClassVar[str] = ""
     #: Where each row's place in the file is.
     place: ClassVar[str] = PLACE
     placeholder: ClassVar[str] = "%s"
@@ -57,9 +59,9 @@ class Dialect:
             raise LoadError(f"a name is longer than the {self.max_name_bytes} bytes that count: shorten it [{name!r}]")
         return f"{mark}{name.replace(mark, mark * 2)}{mark}"
 
-    def names(self, names: Sequence[str], prefix: str = "") -> str:
+    def names(self, names: Sequence[str]) -> str:
         """Write names, separated by commas."""
-        return ", ".join(prefix + self.quote(name) for name in names)
+        return ", ".join(map(self.quote, names))
 
     def table(self, schema: str | None, table: str) -> str:
         """Write the name of a table."""
@@ -118,27 +120,22 @@ class Dialect:
         raise NotImplementedError
 
     def make_stage(self, stage: str, columns: Sequence[FlatColumn]) -> None:
-        """Make a table for one load, without rules."""
-        raise NotImplementedError
+        """Make a table for one load, without rules, which only this connection sees."""
+        declared = ", ".join(f"{self.quote(column.name)} {self.types[column.type]}" for column in columns)
+        self.execute(f"CREATE TEMPORARY TABLE {stage} ({declared}) {self.stage_end}")
 
-    def fill_stage(self, stage: str, columns: Sequence[FlatColumn], reader: Reader, check: Callable[[], None]) -> int:
-        """
-        Load a file into it.
-
-        :param check: called every now and then; raises an error to stop.
-        :return: the number of rows.
-        """
+    def fill_stage(self, stage: str, columns: Sequence[FlatColumn], reader: Reader) -> int:
+        """Load a file into it; return the number of rows."""
         marks = ", ".join([self.placeholder] * len(columns))
         names = self.names([column.name for column in columns])
         if self.placeholder == "%s":
             names = names.replace("%", "%%")
         statement = f"INSERT INTO {stage} ({names}) VALUES ({marks})"
-        parsers = [(i, parse) for i, column in enumerate(columns) if (parse := self._parser(column.type))]
+        parsers = [(i, parse) for i, column in enumerate(columns) if (parse := self.parsers.get(column.type))]
         count = 0
         rows = iter(reader.rows())
         with closing(self.cursor()) as cursor:
             while batch := [list(row) for row in islice(rows, BATCH_SIZE)]:
-                check()
                 for row in batch:
                     for i, parse in parsers:
                         if (value := row[i]) is not None:
@@ -147,19 +144,12 @@ class Dialect:
                 count += len(batch)
         return count
 
-    def append(
-        self,
-        table: str,
-        columns: Sequence[FlatColumn],
-        added: Mapping[str, str],
-        reader: Reader,
-        check: Callable[[], None],
-    ) -> int | None:
+    def append(self, table: str, names: Sequence[str], added: Sequence[str], reader: Reader) -> int | None:
         """
         Load a file straight into its table, as long as no key is there already or comes twice.
 
-        :param added: texts of columns that are the same in each row, by their names; empty: no value.
-        :param check: called every now and then; raises an error to stop.
+        :param names: of its columns: the file's, and then those that are the same in each row.
+        :param added: texts of the latter; empty: no value.
         :return: the number of rows; None: a key is there already or came twice, and nothing was done.
         """
         raise NotImplementedError
@@ -208,10 +198,6 @@ class Dialect:
         :param names: of columns, which are no secret.
         :return: None: it is no error of the database.
         """
-        raise NotImplementedError
-
-    def _parser(self, kind: str) -> Callable[[str], Any] | None:
-        """Return what makes of a text what the driver is given; None: the text is."""
         raise NotImplementedError
 
 

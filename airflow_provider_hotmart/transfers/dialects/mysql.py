@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -28,7 +28,6 @@ _PASSING_NUMBERS = {1040, 1053, 1205, 1213, 1317, 2002, 2003, 2006, 2013, 2055}
 class MySql(Dialect):
     """MySQL and MariaDB."""
 
-    provider = "apache-airflow-providers-mysql"
     # A TIMESTAMP ends in 2038 and depends on the session's zone.
     types: ClassVar = {
         "string": "longtext",
@@ -43,6 +42,10 @@ class MySql(Dialect):
         "integer": r"bigint\(\d+\)",
         "boolean": r"tinyint(\(1\))?|bit\(1\)",
         "json": r"longtext",
+    }
+    parsers: ClassVar = {
+        "boolean": {"true": 1, "false": 0}.__getitem__,
+        "timestamp": lambda value: _utc_text(datetime.fromisoformat(value)),
     }
     quote_mark = "`"
 
@@ -152,11 +155,6 @@ class MySql(Dialect):
         return load_error(
             f"{type(problem).__name__} {number}{where}", remedy, passing=number in _PASSING_NUMBERS or not number
         )
-
-    def _parser(self, kind: str) -> Callable[[str], Any] | None:
-        if kind == "timestamp":
-            return lambda value: _utc_text(datetime.fromisoformat(value))
-        return {"true": 1, "false": 0}.__getitem__ if kind == "boolean" else None
 
 
 def _utc_text(moment: datetime) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from airflow_provider_hotmart.api.flat import FlatColumn
 from airflow_provider_hotmart.transfers.dialects.base import (
     DUPLICATE,
     RANGE,
@@ -19,10 +18,19 @@ from airflow_provider_hotmart.transfers.dialects.base import (
 from airflow_provider_hotmart.transfers.manifest import LoadError
 
 
+def _sqlite_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _plain(number: str) -> str:
+    """A decimal in its one shortest form, with every digit."""
+    text = f"{Decimal(number):f}"
+    return text.rstrip("0").removesuffix(".") if "." in text else text
+
+
 class Sqlite(Dialect):
     """SQLite. It has no decimals and no moments: they are texts, so that no digit is lost."""
 
-    provider = "apache-airflow-providers-sqlite"
     types: ClassVar = {
         "string": "text",
         "integer": "integer",
@@ -36,6 +44,12 @@ class Sqlite(Dialect):
         "integer": r".*int.*",
         "boolean": r".*int.*|num(eric)?",
         "json": r"json",
+    }
+    parsers: ClassVar = {
+        "integer": int,
+        "decimal": _plain,
+        "boolean": {"true": 1, "false": 0}.__getitem__,
+        "timestamp": lambda value: _sqlite_moment(datetime.fromisoformat(value)),
     }
     place = "rowid"
     placeholder = "?"
@@ -84,11 +98,6 @@ class Sqlite(Dialect):
             return False
         return True
 
-    def make_stage(self, stage: str, columns: Sequence[FlatColumn]) -> None:
-        """Make a table for one load, which goes with the connection."""
-        declared = ", ".join(f"{self.quote(column.name)} {self.types[column.type]}" for column in columns)
-        self.execute(f"CREATE TEMPORARY TABLE {stage} ({declared})")
-
     def add_key(self, schema: str, table: str, key: Sequence[str]) -> str:
         """Write the statement that gives a table a key: a primary one can only be made with the table."""
         return f"CREATE UNIQUE INDEX {self.table(schema, table + '_key')} ON {self.quote(table)} ({self.names(key)})"
@@ -116,22 +125,3 @@ class Sqlite(Dialect):
             remedy = RANGE
         passing = name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_INTERRUPT", "SQLITE_FULL", "SQLITE_IOERR"))
         return load_error(name, remedy, passing=passing)
-
-    def _parser(self, kind: str) -> Callable[[str], Any] | None:
-        parsers: dict[str, Callable[[str], Any]] = {
-            "integer": int,
-            "decimal": _plain,
-            "boolean": {"true": 1, "false": 0}.__getitem__,
-            "timestamp": lambda value: _sqlite_moment(datetime.fromisoformat(value)),
-        }
-        return parsers.get(kind)
-
-
-def _sqlite_moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _plain(number: str) -> str:
-    """A decimal in its one shortest form, with every digit."""
-    text = f"{Decimal(number):f}"
-    return text.rstrip("0").removesuffix(".") if "." in text else text

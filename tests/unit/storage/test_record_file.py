@@ -246,9 +246,10 @@ def test_looking_at_the_destination_leaves_nothing_there(tmp_path: Path, memory:
 
 
 def write_and_stop(destination: str) -> None:
-    with RecordFile(destination).writing() as writer:
+    file = RecordFile(destination)
+    with file.writing() as writer:
         writer.write(LINES, 1000)
-        writer.stop()
+        file.stop()
 
 
 def write_for_ever(file: RecordFile) -> None:
