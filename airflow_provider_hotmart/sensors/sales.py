@@ -297,18 +297,18 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         listed_from = client.clock.time()
         with ExitStack() as until_recorded:
             with suppress(_TooFewError), nullcontext() if file is None else file.writing(shape.columns) as writer:
-                for digest, record, place in watch.participants(listing):
+                for digest, participant, place in watch.participants(listing):
                     seen.append(digest)
-                    if digest in memory.known or watch.is_announced(record, memory.announced):
+                    if digest in memory.known or watch.is_announced(participant, memory.announced):
                         continue
                     new.append(digest)
-                    transactions[plain(record, "transaction")] = None
+                    transactions[plain(participant, "transaction")] = None
                     if writer is not None:
-                        writer.write(shape.write([selection.of(record)], [place]), 1)
+                        writer.write(shape.write([selection.of(participant)], [place]), 1)
                 if len(new) < self.min_new:
                     raise _TooFewError
                 # Before anything is published: what nobody can record must not be seen.
-                reservation = until_recorded.enter_context(ledger.reserve(now))
+                record = until_recorded.enter_context(ledger.reserve(now))
                 if file is not None:
                     selection.check()
                     claim_destination(ti, file)
@@ -337,7 +337,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
             self._check_running()
             # Before the ledger: a crash between the two must repeat, not lose.
             self._tell(context, look.value)
-            reservation.record(new, begun)
+            record(new, begun)
         self._check_running()
         return look
 

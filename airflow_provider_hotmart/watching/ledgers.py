@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.storage.object_file import ObjectFile
@@ -38,6 +38,9 @@ COPIES = 3
 XCOM_DAYS = 10
 #: Look-backs that are longer are better off with a file.
 MAX_XCOM_LOOKBACK = timedelta(days=31)
+#: Adds what has been reported, as digests, and when the watch began, in seconds since the epoch (None: nothing to
+#: remember). Raises StorageError when it cannot be written, or the task was stopped.
+Recorder = Callable[[Iterable[int], int | None], None]
 
 
 @dataclass
@@ -57,19 +60,6 @@ class Memory:
     is_settled: bool = True
 
 
-class Reservation(Protocol):
-    """The right to write into a ledger."""
-
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        """
-        Add what has been reported.
-
-        :param digests: of the participants.
-        :param since: when the watch began, to be remembered, in seconds since the epoch; None: nothing to remember.
-        :raises StorageError: when it cannot be written, or the task was stopped.
-        """
-
-
 class Ledger(ABC):
     """A memory of what was reported."""
 
@@ -85,18 +75,19 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    def reserve(self, now: float) -> AbstractContextManager[Reservation]:
+    def reserve(self, now: float) -> AbstractContextManager[Recorder]:
         """
         Keep others from writing until the end of the block, so that what is published in it can be recorded.
 
         :param now: seconds since the epoch.
+        :return: what to record it with.
         :raises StorageError: when another run is writing, or has recorded something since :meth:`load`.
         """
 
     def record(self, digests: Iterable[int], now: float, since: int | None) -> None:
-        """Add what has been reported now; see :meth:`Reservation.record`."""
-        with self.reserve(now) as reservation:
-            reservation.record(digests, since)
+        """Add what has been reported now; see :data:`Recorder`."""
+        with self.reserve(now) as record:
+            record(digests, since)
 
     @abstractmethod
     def stop(self) -> None:
@@ -115,17 +106,12 @@ class NoLedger(Ledger):
         return Memory()
 
     @contextmanager
-    def reserve(self, now: float) -> Iterator[Reservation]:
+    def reserve(self, now: float) -> Iterator[Recorder]:
         """Keep nobody from anything."""
-        yield _Forgotten()
+        yield lambda digests, since: None
 
     def stop(self) -> None:
         """Do nothing: nothing is recorded anyway."""
-
-
-class _Forgotten:
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        return
 
 
 class XComLedger(Ledger):
@@ -168,21 +154,21 @@ class XComLedger(Ledger):
         return Memory(digests_of(others, found), min(begun, default=None), is_settled=are_settled(others, found))
 
     @contextmanager
-    def reserve(self, now: float) -> Iterator[Reservation]:
+    def reserve(self, now: float) -> Iterator[Recorder]:
         """Keep nobody from anything: each run has XComs of its own."""
-        yield _XComReservation(self, now)
+
+        def record(digests: Iterable[int], since: int | None) -> None:
+            if since is not None and self._copies < COPIES:
+                self._push(self._since_key, since)
+            entry = self._owner.entry(digests, now)
+            if entry["ids"]:
+                self._push(self._key(_period(now)), entry)
+
+        yield record
 
     def stop(self) -> None:
         """Push nothing any more."""
         self._stopped = True
-
-    def push(self, digests: Iterable[int], now: float, since: int | None) -> None:
-        """Push what this run reported, as an XCom."""
-        if since is not None and self._copies < COPIES:
-            self._push(self._since_key, since)
-        entry = self._owner.entry(digests, now)
-        if entry["ids"]:
-            self._push(self._key(_period(now)), entry)
 
     @property
     def _since_key(self) -> str:
@@ -206,15 +192,6 @@ class XComLedger(Ledger):
         values = ti.xcom_pull(task_ids=[ti.task_id], key=key, include_prior_dates=True)
         # A lazy sequence in Airflow 2; in Airflow 3 a list, which holds None for a task without any.
         return [value for value in values or () if value is not None]
-
-
-@dataclass(frozen=True)
-class _XComReservation:
-    ledger: XComLedger
-    now: float
-
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        self.ledger.push(digests, self.now, since)
 
 
 class FileLedger(Ledger):
@@ -253,7 +230,7 @@ class FileLedger(Ledger):
         )
 
     @contextmanager
-    def reserve(self, now: float) -> Iterator[Reservation]:
+    def reserve(self, now: float) -> Iterator[Recorder]:
         """Keep other writers out, on stores that can."""
         with self._file.locked() as check_lock:
             content = self._read()
@@ -263,13 +240,18 @@ class FileLedger(Ledger):
                     f"ledger was changed by another run meanwhile: run this again [{self._file.path!r}]",
                     permanent=False,
                 )
-            yield _FileReservation(self, content, now, check_lock)
+
+            def record(digests: Iterable[int], since: int | None) -> None:
+                check_lock()
+                self._write(content, digests, now, since)
+
+            yield record
 
     def stop(self) -> None:
         """Write nothing any more."""
         self._file.stop()
 
-    def write(self, content: _Content, digests: Iterable[int], now: float, since: int | None) -> None:
+    def _write(self, content: _Content, digests: Iterable[int], now: float, since: int | None) -> None:
         """Replace the file by one that holds what was reported now, and nothing that has left its look-back."""
         owner = self._owner
         entries = [one for one in content.entries if one.until > now and not owner.is_own(one)]
@@ -323,18 +305,6 @@ class _Content:
 
     entries: list[Entry]
     since: dict[str, int]
-
-
-@dataclass(frozen=True)
-class _FileReservation:
-    ledger: FileLedger
-    content: _Content
-    now: float
-    check_lock: Callable[[], None]
-
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        self.check_lock()
-        self.ledger.write(self.content, digests, self.now, since)
 
 
 def _period(moment: float) -> int:

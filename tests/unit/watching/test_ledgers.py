@@ -222,11 +222,11 @@ def test_what_many_processes_recorded_at_the_same_time_is_all_there(tmp_path: Pa
 def test_a_reservation_keeps_others_out_until_its_end(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_file, "LOCK_TIMEOUT", 0.3)
     holder, other = FileLedger(owner("run-1"), path), FileLedger(owner("run-2"), path)
-    with holder.reserve(NOW) as reservation:
+    with holder.reserve(NOW) as record:
         with pytest.raises(StorageError, match="is being written by another run: run this again") as caught:
             other.record([2], NOW, None)
         assert not caught.value.permanent
-        reservation.record([1], None)
+        record([1], None)
     other.record([2], NOW, None)
     assert known(path) == {1, 2}
 
@@ -290,10 +290,10 @@ def test_after_a_stop_nothing_is_recorded(kind: Any, path: str) -> None:
     run = TaskRun(xcoms, 1)
     ledger = kind(owner("run-1"), path if kind is FileLedger else run)
     ledger.load(NOW)
-    with ledger.reserve(NOW) as reservation:
+    with ledger.reserve(NOW) as record:
         ledger.stop()
         with pytest.raises(StorageError, match="the task was stopped") as caught:
-            reservation.record([1], 100)
+            record([1], 100)
     assert not caught.value.permanent
     assert xcoms.values() == []
     assert known(path) == set()
@@ -324,9 +324,9 @@ def leave_lock(path: str, age: float, name: str = "ledger.json.lock") -> bytes:
 
 
 def test_a_lock_file_is_gone_afterwards(elsewhere: str) -> None:
-    with FileLedger(owner(), elsewhere).reserve(NOW) as reservation:
+    with FileLedger(owner(), elsewhere).reserve(NOW) as record:
         assert list(locks(elsewhere)) == ["ledger.json.lock"]
-        reservation.record([1], None)
+        record([1], None)
     assert locks(elsewhere) == {}
 
 
@@ -398,10 +398,10 @@ def test_a_lock_that_was_held_for_too_long_records_nothing_and_is_left_to_run_ou
     elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "LEASE", lease.CLOCK_SKEW + 0.1)
-    with FileLedger(owner(), elsewhere).reserve(NOW) as reservation:
+    with FileLedger(owner(), elsewhere).reserve(NOW) as record:
         time.sleep(0.2)
         with pytest.raises(StorageError, match="was held for more than") as caught:
-            reservation.record([1], None)
+            record([1], None)
     assert not caught.value.permanent
     assert known(elsewhere) == set()
     assert list(locks(elsewhere)) == ["ledger.json.lock"]
