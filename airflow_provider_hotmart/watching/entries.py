@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+import msgspec
 
 #: Entries are kept for so much longer than the look-back, for clocks that differ.
 MARGIN = timedelta(days=1)
 DAY = 86400
+#: Bytes of one digest.
+DIGEST_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -70,15 +73,14 @@ class Owner:
         """The scope as text."""
         return self.scope.hex()
 
-    def entry(self, digests: Iterable[int], now: float) -> dict[str, Any]:
+    def entry(self, digests: Iterable[int], now: float) -> Entry:
         """Describe what has been reported now."""
-        run = None if self.run is None else asdict(self.run)
-        return {"scope": self.scope_name, "run": run, "until": self.until(now), "ids": pack(digests)}
+        return Entry(self.scope_name, self.run, self.until(now), array("Q", digests).tobytes())
 
     def announced(self, entries: Iterable[Entry], now: float) -> set[int]:
         """Collect what webhooks told of."""
         scope = None if self.announcements is None else self.announcements.hex()
-        return {digest for one in entries if one.scope == scope and one.until > now for digest in one.ids}
+        return {digest for one in entries if one.scope == scope and one.until > now for digest in one.digests}
 
     def is_own(self, entry: Entry) -> bool:
         """Tell whether this very run made an entry."""
@@ -89,49 +91,42 @@ class Owner:
         return [one for one in entries if one.scope == self.scope_name and one.until > now and not self.is_own(one)]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     What one run or watcher reported at one moment.
 
     :param scope: of the watch.
     :param run: the run; None: a watcher.
     :param until: when it may be dropped, in seconds since the epoch.
-    :param ids: digests of the participants.
-    :param is_settled: whether the run is known to have succeeded.
-    :param raw: the entry as it is written.
+    :param ids: digests of the participants, eight bytes each; in JSON, as Base64.
+    :param settled: whether the run is known to have succeeded.
     """
 
     scope: str
     run: Run | None
     until: int
-    ids: array[int]
-    is_settled: bool
-    raw: dict[str, Any]
+    ids: bytes
+    settled: bool = False
 
-    @classmethod
-    def read(cls, entry: dict[str, Any]) -> Entry:
-        """
-        Read an entry as :meth:`Owner.entry` describes it.
+    def __post_init__(self) -> None:
+        if len(self.ids) % DIGEST_SIZE:
+            raise ValueError(f"ids are cut short: {len(self.ids)} bytes")
 
-        :raises KeyError, TypeError, ValueError: when it is something else.
-        """
-        if not isinstance(entry["until"], int):
-            raise TypeError
-        run = None if entry["run"] is None else Run(**entry["run"])
-        is_settled = run is None or entry.get("settled") is True
-        return cls(entry["scope"], run, entry["until"], unpack(entry["ids"]), is_settled, entry)
+    @property
+    def digests(self) -> array[int]:
+        """The participants."""
+        return array("Q", self.ids)
 
 
 def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, bool]:
     """Ask what became of the runs of entries, in one go, where that is not known yet."""
-    runs = {one.run for one in entries if one.run is not None and not one.is_settled}
+    runs = {one.run for one in entries if one.run is not None and not one.settled}
     return outcomes(runs) if outcomes and runs else {}
 
 
 def are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
     """Tell whether the runs of all entries have ended."""
-    return all(one.is_settled or one.run in outcomes for one in entries)
+    return all(one.run is None or one.settled or one.run in outcomes for one in entries)
 
 
 def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
@@ -139,7 +134,7 @@ def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[in
     known: set[int] = set()
     for one in entries:
         if one.run is None or outcomes.get(one.run) is not False:
-            known.update(one.ids)
+            known.update(one.digests)
     return known
 
 
@@ -154,12 +149,7 @@ def unpack(text: str) -> array[int]:
 
     :raises ValueError: when the text is no list of digests.
     """
-    digests = array("Q")
-    try:
-        digests.frombytes(base64.b64decode(text, validate=True))
-    except binascii.Error as problem:
-        raise ValueError(str(problem)) from None
-    return digests
+    return array("Q", base64.b64decode(text, validate=True))
 
 
 def merged(entries: list[Entry], new: Entry) -> list[Entry]:
@@ -171,7 +161,7 @@ def merged(entries: list[Entry], new: Entry) -> list[Entry]:
     """
     for place, old in enumerate(entries):
         if old.run is None and new.run is None and old.scope == new.scope and old.until // DAY == new.until // DAY:
-            ids = pack(dict.fromkeys([*old.ids, *new.ids]))
-            raw = old.raw | {"until": max(old.until, new.until), "ids": ids}
-            return [*entries[:place], Entry.read(raw), *entries[place + 1 :]]
+            ids = array("Q", dict.fromkeys([*old.digests, *new.digests])).tobytes()
+            both = Entry(old.scope, None, max(old.until, new.until), ids)
+            return [*entries[:place], both, *entries[place + 1 :]]
     return [*entries, new]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.storage.object_file import ObjectFile
@@ -142,7 +143,7 @@ class XComLedger(Ledger):
         """Read the XComs of earlier runs."""
         first = now - (self._owner.lookback + MARGIN).total_seconds()
         entries = [
-            Entry.read(entry)
+            msgspec.convert(entry, Entry)
             for period in range(_period(first), _period(now) + 1)
             for entry in self._pull(self._key(period))
             if isinstance(entry, dict)
@@ -161,8 +162,8 @@ class XComLedger(Ledger):
             if since is not None and self._copies < COPIES:
                 self._push(self._since_key, since)
             entry = self._owner.entry(digests, now)
-            if entry["ids"]:
-                self._push(self._key(_period(now)), entry)
+            if entry.ids:
+                self._push(self._key(_period(now)), msgspec.to_builtins(entry))
 
         yield record
 
@@ -255,56 +256,60 @@ class FileLedger(Ledger):
         """Replace the file by one that holds what was reported now, and nothing that has left its look-back."""
         owner = self._owner
         entries = [one for one in content.entries if one.until > now and not owner.is_own(one)]
-        if (entry := owner.entry(digests, now))["ids"]:
-            entries = merged(entries, Entry.read(entry))
-        begun = dict(content.since)
-        if since is not None:
-            begun.setdefault(owner.scope_name, since)
-        raw = [one.raw | {"settled": True} if one.run in self._settled else one.raw for one in entries]
-        written = {"format": FORMAT, "version": VERSION, "since": begun, "entries": raw}
-        self._file.replace(json.dumps(written, separators=(",", ":")).encode())
+        if (entry := owner.entry(digests, now)).ids:
+            entries = merged(entries, entry)
+        entries = [msgspec.structs.replace(one, settled=True) if one.run in self._settled else one for one in entries]
+        begun = content.since if since is None else {owner.scope_name: since} | content.since
+        self._file.replace(msgspec.json.encode(_Content(since=begun, entries=entries)))
         self._loaded = digests_of(owner.others(entries, now), {})
 
     def _read(self) -> _Content:
         """Read and check the file."""
         raw = self._file.read()
         if raw is None:
-            return _Content([], {})
+            return _Content(since={}, entries=[])
         path = self._file.path
         try:
-            content = json.loads(raw)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            kind = msgspec.json.decode(raw, type=_Kind)
+        except msgspec.DecodeError:
+            kind = _Kind()
+        if kind.format != FORMAT:
             raise StorageError(
                 f"ledger is another kind of file, and is left alone: name a path that is free [{path!r}]"
             )
-        if content.get("version", 0) > VERSION:
+        if kind.version > VERSION:
             raise StorageError(
                 "ledger was written by a newer version: upgrade airflow-provider-hotmart here too "
-                f"[{path!r}: format {content['version']}, this one knows {VERSION}]"
+                f"[{path!r}: format {kind.version}, this one knows {VERSION}]"
             )
         try:
-            entries = [Entry.read(one) for one in content["entries"]]
-            return _Content(entries, dict(content["since"]))
-        except (KeyError, TypeError, ValueError):
+            return msgspec.json.decode(raw, type=_Content)
+        except msgspec.DecodeError:
             raise StorageError(
                 "ledger is damaged: restore it, or delete it to start anew, which reports everything in the look-back "
                 f"again [{path!r}]"
             ) from None
 
 
-@dataclass(frozen=True)
-class _Content:
+class _Kind(msgspec.Struct):
+    """What any file says it is."""
+
+    format: str = ""
+    version: int = 0
+
+
+class _Content(msgspec.Struct, kw_only=True):
     """
     What is in a ledger file.
 
-    :param entries: what was reported.
     :param since: when each watch began, by scope, in seconds since the epoch.
+    :param entries: what was reported.
     """
 
-    entries: list[Entry]
+    format: str = FORMAT
+    version: int = VERSION
     since: dict[str, int]
+    entries: list[Entry]
 
 
 def _period(moment: float) -> int:
