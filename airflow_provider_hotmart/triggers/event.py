@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from array import array
-from collections.abc import AsyncIterator, Collection, Hashable, Iterable
+from collections.abc import AsyncIterator, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -20,8 +20,7 @@ from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
 from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure
-from airflow_provider_hotmart.watching.entries import Owner, Run
-from airflow_provider_hotmart.watching.ledgers import FileLedger
+from airflow_provider_hotmart.watching.entries import Owner
 from airflow_provider_hotmart.watching.memory import (
     AssetMemory,
     FileMemory,
@@ -29,7 +28,6 @@ from airflow_provider_hotmart.watching.memory import (
     WatcherMemory,
     warn_of_forgetting,
 )
-from airflow_provider_hotmart.watching.outcomes import outcomes
 from airflow_provider_hotmart.watching.snapshot import News, Snapshot
 from airflow_provider_hotmart.watching.watch import NOW, Watch, announcement_scope, canonical
 
@@ -275,9 +273,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             owner = Owner(watch.scope, None, watch.lookback, announcement_scope(self.hotmart_conn_id))
             store = getattr(self, "asset_state_store", None)
             if self.ledger is not None:
-                self._memory = FileMemory(
-                    lambda: FileLedger(owner, self.ledger, self.ledger_conn_id), connection.run, _outcomes
-                )
+                self._memory = FileMemory(owner, self.ledger, self.ledger_conn_id, connection.run)
             elif store is not None:
                 self._memory = AssetMemory(owner, store)
             else:
@@ -356,13 +352,6 @@ async def _airflow_has_stored(connection: Connection, interval: float) -> None:
         except Exception as error:  # noqa: BLE001 - nothing is lost by asking again
             log.warning("Airflow does not answer, so nothing is recorded: %s: %s", type(error).__name__, error)
         await asyncio.sleep(interval)
-
-
-def _outcomes(runs: Collection[Run]) -> dict[Run, bool]:
-    """Ask Airflow what became of runs."""
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-    return outcomes(RuntimeTaskInstance, runs)
 
 
 def _ask_airflow() -> None:

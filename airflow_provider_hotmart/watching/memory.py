@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import logging
 from array import array
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from typing import Any
 
 from airflow_provider_hotmart.storage import StorageError
-from airflow_provider_hotmart.watching.entries import Outcomes, Owner, pack, unpack
+from airflow_provider_hotmart.watching.entries import Owner, Run, pack, unpack
 from airflow_provider_hotmart.watching.ledgers import FileLedger
+from airflow_provider_hotmart.watching.outcomes import outcomes
 
 _log = logging.getLogger(__name__)
 #: Written into the state of an asset; a state that says more than this was written by a newer version.
@@ -62,27 +64,24 @@ class FileMemory:
     """
     Remembers in a ledger file, which others may write as well.
 
-    :param ledger: makes the ledger; called in a thread, because it may look up a connection.
-    :param run: does something in a thread.
-    :param outcomes: says, in such a thread, what became of the runs of sensors that share the file.
+    :param owner: who remembers.
+    :param path: URL or absolute path of the file.
+    :param conn_id: Airflow connection of the store.
+    :param run: does something in a thread, where connections may be looked up and files be read.
     """
 
     def __init__(
-        self,
-        ledger: Callable[[], FileLedger],
-        run: Callable[[Callable[[], Any]], Awaitable[Any]],
-        outcomes: Outcomes,
+        self, owner: Owner, path: str, conn_id: str | None, run: Callable[[Callable[[], Any]], Awaitable[Any]]
     ) -> None:
-        self._ledger = ledger
+        self._ledger = partial(FileLedger, owner, path, conn_id)
         self._run = run
-        self._outcomes = outcomes
         self.since: int | None = None
         #: States of sales that webhooks told of.
         self.announced: set[int] = set()
 
     async def load(self, now: float) -> list[Iterable[int]]:
         """Read the file."""
-        memory = await self._run(lambda: self._ledger().load(now, self._outcomes))
+        memory = await self._run(lambda: self._ledger().load(now, _outcomes))
         self.since, self.announced = memory.since, memory.announced
         return [memory.known]
 
@@ -91,7 +90,7 @@ class FileMemory:
 
         def add() -> None:
             ledger = self._ledger()
-            ledger.load(now, self._outcomes)
+            ledger.load(now, _outcomes)
             ledger.record(digests, now, since)
 
         await self._run(add)
@@ -167,6 +166,13 @@ class AssetMemory(ProcessMemory):
 
 
 WatcherMemory = ProcessMemory | FileMemory
+
+
+def _outcomes(runs: Collection[Run]) -> dict[Run, bool]:
+    """Ask Airflow what became of the runs of sensors that share a ledger."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    return outcomes(RuntimeTaskInstance, runs)
 
 
 @functools.cache
