@@ -266,7 +266,7 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         from airflow_provider_hotmart.storage.claims import claim_destination
         from airflow_provider_hotmart.storage.manifest import describe
         from airflow_provider_hotmart.watching.outcomes import outcomes
-        from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, plain, warn_of_cost
+        from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, warn_of_cost
 
         if not isinstance(self.min_new, int) or isinstance(self.min_new, bool) or self.min_new < 1:
             raise HotmartInvalidRequestError(f"min_new is {self.min_new!r}, expected a whole number of at least 1")
@@ -297,14 +297,14 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         listed_from = client.clock.time()
         with ExitStack() as until_recorded:
             with suppress(_TooFewError), nullcontext() if file is None else file.writing(shape.columns) as writer:
-                for digest, participant, place in watch.participants(listing):
-                    seen.append(digest)
-                    if digest in memory.known or watch.is_announced(participant, memory.announced):
+                for one in watch.participants(listing):
+                    seen.append(one.digest)
+                    if one.digest in memory.known or watch.is_announced(one.transaction, one.status, memory.announced):
                         continue
-                    new.append(digest)
-                    transactions[plain(participant, "transaction")] = None
+                    new.append(one.digest)
+                    transactions[one.transaction] = None
                     if writer is not None:
-                        writer.write(shape.write([selection.of(participant)], [place]), 1)
+                        writer.write(shape.write([selection.of(one.record)], [one.place]), 1)
                 if len(new) < self.min_new:
                     raise _TooFewError
                 # Before anything is published: what nobody can record must not be seen.
