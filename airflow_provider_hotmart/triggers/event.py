@@ -19,7 +19,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
-from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure
+from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure, until_done
 from airflow_provider_hotmart.watching.entries import Owner
 from airflow_provider_hotmart.watching.memory import (
     AssetMemory,
@@ -172,19 +172,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         """
         trigger = cls(**kwargs)
         while True:
-            try:
-                watch = trigger.watch()
-                connection = await connect(trigger.hotmart_conn_id)
-                now = connection.client.clock.time()
-                zone = trigger.timezone or connection.client.config.timezone
-                window = watch.window(now, watch.begin(None, now, zone))
-                take = partial(Snapshot.take, watch, window)
-                snapshot = await connection.poll(watch, window, trigger.poll_interval, take)
-            except Exception as error:  # noqa: BLE001 - Airflow starts a watcher that ends anew, every second
-                log_failure(error)
-            else:
-                log.info("Polled: %d people in %s", len(snapshot.people), window)
-                yield Poll(connection, snapshot, asyncio.Semaphore(TURNS))
+            yield await until_done(trigger._poll, trigger.poll_interval)
             await asyncio.sleep(trigger.poll_interval)
 
     @classmethod
@@ -217,13 +205,8 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll alone: where Airflow does not share polls, or this watcher begins at a moment of its own."""
         kwargs = self.serialize()[1]
-        while self.since == NOW:
-            try:
-                kwargs["since"] = iso(await self._begin())
-                break
-            except Exception as error:  # noqa: BLE001 - as above
-                log_failure(error)
-            await asyncio.sleep(self.poll_interval)
+        if self.since == NOW:
+            kwargs["since"] = iso(await until_done(self._begin, self.poll_interval))
         async for event in self.filter_shared_stream(type(self).open_shared_stream(kwargs)):
             yield event
 
@@ -246,6 +229,15 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         if memory.since is None:
             await memory.record(array("Q"), now, int(now))
         return int(now) if memory.since is None else memory.since
+
+    async def _poll(self) -> Poll:
+        watch = self.watch()
+        connection = await connect(self.hotmart_conn_id)
+        now = connection.client.clock.time()
+        window = watch.window(now, watch.begin(None, now, self.timezone or connection.client.config.timezone))
+        snapshot = await connection.poll(watch, window, self.poll_interval, partial(Snapshot.take, watch, window))
+        log.info("Polled: %d people in %s", len(snapshot.people), window)
+        return Poll(connection, snapshot, asyncio.Semaphore(TURNS))
 
     async def _compare(self, poll: Poll) -> News:
         now = poll.connection.client.clock.time()
@@ -288,18 +280,18 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         self._pending.append(pending)
 
         async def record() -> None:
-            await (
-                _airflow_has_stored(poll.connection, self.poll_interval) if poll.stored is None else poll.stored.wait()
-            )
+            if poll.stored is None:
+                stored = partial(_airflow_has_stored, poll.connection)
+                await until_done(stored, self.poll_interval, "Airflow does not answer, so nothing is recorded")
+            else:
+                await poll.stored.wait()
             # One after the other, and as often as it takes: until then, a restart repeats what was reported.
             async with self._turn:
-                while True:
-                    try:
-                        await memory.record(digests, clock.time())
-                        break
-                    except Exception as error:  # noqa: BLE001 - nothing is lost by trying again
-                        log.warning("What was reported is not recorded yet: %s: %s", type(error).__name__, error)
-                    await asyncio.sleep(self.poll_interval)
+                await until_done(
+                    lambda: memory.record(digests, clock.time()),
+                    self.poll_interval,
+                    "What was reported is not recorded yet",
+                )
             self._pending = [one for one in self._pending if one is not pending]
 
         task = asyncio.create_task(record())
@@ -330,7 +322,7 @@ class _Polls(SharedStreamProducer):
                 item.broker_payload.set()
 
 
-async def _airflow_has_stored(connection: Connection, interval: float) -> None:
+async def _airflow_has_stored(connection: Connection) -> None:
     """
     Wait until Airflow, which does not say so, must have stored what it was handed.
 
@@ -340,18 +332,11 @@ async def _airflow_has_stored(connection: Connection, interval: float) -> None:
     in a later one. Where the other process stands still, none of them is answered.
 
     :param connection: in whose threads to wait.
-    :param interval: seconds until a question is asked again that was not answered.
     """
-    while True:
-        try:
-            await connection.run(_ask_airflow)
-            await asyncio.sleep(HANDOVER)
-            await connection.run(_ask_airflow)
-            await connection.run(_ask_airflow)
-            break
-        except Exception as error:  # noqa: BLE001 - nothing is lost by asking again
-            log.warning("Airflow does not answer, so nothing is recorded: %s: %s", type(error).__name__, error)
-        await asyncio.sleep(interval)
+    await connection.run(_ask_airflow)
+    await asyncio.sleep(HANDOVER)
+    await connection.run(_ask_airflow)
+    await connection.run(_ask_airflow)
 
 
 def _ask_airflow() -> None:
