@@ -207,10 +207,15 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         :param began: when the task began to wait, in seconds since the epoch; ``dag.test()`` forgets it.
         :raises AirflowFailException: when the trigger gave up, or the event is not understood.
         """
-        from airflow_provider_hotmart.triggers.sensor import polls_before
-
-        self._polls = polls_before(event)
-        self._began = began
+        status = event.get("status") if isinstance(event, dict) else None
+        if status == "error":
+            # As it would be told without a trigger.
+            raise AirflowFailException(event.get("message"))
+        polls = event.get("polls") if status == "changed" else None
+        if not isinstance(polls, int):
+            # No news is no success.
+            raise AirflowFailException(f"The trigger sent {type(event).__name__} that this sensor does not understand")
+        self._polls, self._began = polls, began
 
     def on_kill(self) -> None:
         """End calls, waits and writing: nothing is published after this. Airflow may call it in a signal handler."""
