@@ -373,8 +373,8 @@ class HotmartNewSalesParticipantsSensor(BaseSensorOperator):
         from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, XComLedger
         from airflow_provider_hotmart.watching.watch import announcement_scope
 
-        announcements = announcement_scope(self.hotmart_conn_id)
-        owner = Owner(self.watch.scope, Run.of(ti), self.lookback, announcements)
+        run = Run(ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
+        owner = Owner(self.watch.scope, run, self.lookback, announcement_scope(self.hotmart_conn_id))
         if self.ledger is None:
             return NoLedger()
         if self.ledger == XCOM:

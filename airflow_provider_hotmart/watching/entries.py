@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
@@ -21,26 +20,15 @@ DIGEST_SIZE = 8
 @dataclass(frozen=True)
 class Run:
     """
-    One run of a task.
+    One run of a task, whichever of its tries.
 
     :param map_index: -1: the task is not mapped.
-    :param try_number: which of its tries; all of them are the same run.
     """
 
     dag_id: str
     task_id: str
     run_id: str
     map_index: int = -1
-    try_number: int = field(default=1, compare=False)
-
-    @classmethod
-    def of(cls, ti: Any) -> Run:
-        """
-        Describe the run of a task instance.
-
-        :param ti: from the context.
-        """
-        return cls(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, ti.try_number)
 
 
 #: Says whether some runs have succeeded, and leaves out those that have not ended.

@@ -33,7 +33,7 @@ WEEK = timedelta(days=7)
 
 
 def run_of(name: str) -> Run:
-    return Run("dag", "task", name, -1, 1)
+    return Run("dag", "task", name)
 
 
 def owner(run: str | None = "run-1", scope: bytes = SCOPE, lookback: timedelta = WEEK) -> Owner:
@@ -607,16 +607,16 @@ def test_a_run_may_record_what_another_recorded_that_failed(path: str) -> None:
     assert loaded(path, "three", one=False) == {1}
 
 
-def test_another_try_is_the_same_run(path: str) -> None:
-    first = FileLedger(Owner(SCOPE, Run("dag", "task", "run-1", 3, 1), WEEK), path)
-    first.load(NOW)
+def test_each_instance_of_a_mapped_task_is_a_run_of_its_own(path: str) -> None:
+    first, again, other = (
+        FileLedger(Owner(SCOPE, Run("dag", "task", "run-1", map_index), WEEK), path) for map_index in (3, 3, 4)
+    )
     first.record([1], NOW, None)
-    second = FileLedger(Owner(SCOPE, Run("dag", "task", "run-1", 3, 2), WEEK), path)
-    assert second.load(NOW).known == set()
+    assert again.load(NOW).known == set()
+    assert other.load(NOW).known == {1}
     with fsspec.open(path, "r") as file:
         [entry] = json.load(file)["entries"]
     assert Run(**entry["run"]) == Run("dag", "task", "run-1", 3)
-    assert entry["run"]["try_number"] == 1
 
 
 # XComs
@@ -689,7 +689,7 @@ def test_clearing_a_run_does_not_forget_when_the_watch_began(cleared: int) -> No
 def test_nothing_but_digests_and_dates_is_pushed() -> None:
     xcoms = XComs()
     xcoms_report(xcoms, 1, 1, 2, since=100)
-    run = {"dag_id": "dag", "task_id": "task", "run_id": "run-1", "map_index": -1, "try_number": 1}
+    run = {"dag_id": "dag", "task_id": "task", "run_id": "run-1", "map_index": -1}
     entry = {"scope": SCOPE.hex(), "run": run, "until": NOW + 8 * DAY, "ids": pack([1, 2])}
     assert sorted(xcoms.values(), key=str) == [100, entry]
 
