@@ -125,13 +125,8 @@ class RestAssetEvents:
         earliest = datetime.now(UTC) - timedelta(seconds=seen.lifetime)
         events: list[dict[str, Any]] = []
         while len(events) < MAX_EVENTS:
-            page = self._call(
-                "GET",
-                "/assets/events",
-                params={
-                    "asset_id": asset_id, "order_by": "-timestamp", "limit": PAGE_SIZE, "offset": len(events)
-                },
-            )["asset_events"]  # fmt: skip
+            params = {"asset_id": asset_id, "order_by": "-timestamp", "limit": PAGE_SIZE, "offset": len(events)}
+            page = self._call("GET", "/assets/events", params=params)["asset_events"]
             events += page
             last = page[-1] if len(page) == PAGE_SIZE else None
             if last is None or last["id"] <= seen.last_id or datetime.fromisoformat(last["timestamp"]) < earliest:
