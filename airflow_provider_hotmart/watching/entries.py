@@ -106,26 +106,6 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
         return array("Q", self.ids)
 
 
-def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, bool]:
-    """Ask what became of the runs of entries, in one go, where that is not known yet."""
-    runs = {one.run for one in entries if one.run is not None and not one.settled}
-    return outcomes(runs) if outcomes and runs else {}
-
-
-def are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
-    """Tell whether the runs of all entries have ended."""
-    return all(one.run is None or one.settled or one.run in outcomes for one in entries)
-
-
-def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
-    """Collect what was reported, and seen by somebody downstream."""
-    known: set[int] = set()
-    for one in entries:
-        if one.run is None or outcomes.get(one.run) is not False:
-            known.update(one.digests)
-    return known
-
-
 def pack(digests: Iterable[int]) -> str:
     """Write digests as text, about eleven characters each."""
     return base64.b64encode(array("Q", digests).tobytes()).decode()
@@ -138,18 +118,3 @@ def unpack(text: str) -> array[int]:
     :raises ValueError: when the text is no list of digests.
     """
     return array("Q", base64.b64decode(text, validate=True))
-
-
-def merged(entries: list[Entry], new: Entry) -> list[Entry]:
-    """
-    Add an entry.
-
-    Watchers and the receiver of webhooks have no runs of which some may turn out to have failed: what each adds within
-    a day is one entry, which is kept as long as its youngest part.
-    """
-    for place, old in enumerate(entries):
-        if old.run is None and new.run is None and old.scope == new.scope and old.until // DAY == new.until // DAY:
-            ids = array("Q", dict.fromkeys([*old.digests, *new.digests])).tobytes()
-            both = Entry(old.scope, None, max(old.until, new.until), ids)
-            return [*entries[:place], both, *entries[place + 1 :]]
-    return [*entries, new]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,18 +16,7 @@ import msgspec
 
 from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.storage.object_file import ObjectFile
-from airflow_provider_hotmart.watching.entries import (
-    DAY,
-    MARGIN,
-    Entry,
-    Outcomes,
-    Owner,
-    Run,
-    are_settled,
-    ask,
-    digests_of,
-    merged,
-)
+from airflow_provider_hotmart.watching.entries import DAY, MARGIN, Entry, Outcomes, Owner, Run
 
 _log = logging.getLogger(__name__)
 #: Written into each ledger file; a file that says more than this was written by a newer version.
@@ -129,11 +119,10 @@ class XComLedger(Ledger):
     :param ti: the task instance.
     """
 
-    prefix = "hotmart_reported"
-
     def __init__(self, owner: Owner, ti: Any) -> None:
         self._owner = owner
         self._ti = ti
+        self._since_key = f"hotmart_since_{owner.scope_name}"
         self._copies = 0
         self._stopped = False
         if owner.lookback > MAX_XCOM_LOOKBACK:
@@ -151,8 +140,8 @@ class XComLedger(Ledger):
         begun = [since for since in self._pull(self._since_key) if isinstance(since, int)]
         self._copies = len(begun)
         others = self._owner.others(entries, now)
-        found = ask(outcomes, others)
-        return Memory(digests_of(others, found), min(begun, default=None), is_settled=are_settled(others, found))
+        found = _ask(outcomes, others)
+        return Memory(_digests_of(others, found), min(begun, default=None), is_settled=_are_settled(others, found))
 
     @contextmanager
     def reserve(self, now: float) -> Iterator[Recorder]:
@@ -171,12 +160,8 @@ class XComLedger(Ledger):
         """Push nothing any more."""
         self._stopped = True
 
-    @property
-    def _since_key(self) -> str:
-        return f"hotmart_since_{self._owner.scope_name}"
-
     def _key(self, period: int) -> str:
-        return f"{self.prefix}_{datetime.fromtimestamp(period * XCOM_DAYS * DAY, UTC):%Y%m%d}"
+        return f"hotmart_reported_{datetime.fromtimestamp(period * XCOM_DAYS * DAY, UTC):%Y%m%d}"
 
     def _push(self, key: str, value: Any) -> None:
         if self._stopped:
@@ -220,14 +205,14 @@ class FileLedger(Ledger):
         """Read the file; that there is none yet is fine."""
         content = self._read()
         others = self._owner.others(content.entries, now)
-        self._loaded = digests_of(others, {})
-        found = ask(outcomes, others)
+        self._loaded = _digests_of(others, {})
+        found = _ask(outcomes, others)
         self._settled = {run for run, has_succeeded in found.items() if has_succeeded}
         return Memory(
-            digests_of(others, found),
+            _digests_of(others, found),
             content.since.get(self._owner.scope_name),
             self._owner.announced(content.entries, now),
-            are_settled(others, found),
+            _are_settled(others, found),
         )
 
     @contextmanager
@@ -236,7 +221,7 @@ class FileLedger(Ledger):
         with self._file.locked() as check_lock:
             content = self._read()
             others = self._owner.others(content.entries, now)
-            if self._loaded is not None and not digests_of(others, {}) <= self._loaded:
+            if self._loaded is not None and not _digests_of(others, {}) <= self._loaded:
                 raise StorageError(
                     f"ledger was changed by another run meanwhile: run this again [{self._file.path!r}]",
                     permanent=False,
@@ -257,11 +242,11 @@ class FileLedger(Ledger):
         owner = self._owner
         entries = [one for one in content.entries if one.until > now and not owner.is_own(one)]
         if (entry := owner.entry(digests, now)).ids:
-            entries = merged(entries, entry)
+            entries = _merged(entries, entry)
         entries = [msgspec.structs.replace(one, settled=True) if one.run in self._settled else one for one in entries]
         begun = content.since if since is None else {owner.scope_name: since} | content.since
         self._file.replace(msgspec.json.encode(_Content(since=begun, entries=entries)))
-        self._loaded = digests_of(owner.others(entries, now), {})
+        self._loaded = _digests_of(owner.others(entries, now), {})
 
     def _read(self) -> _Content:
         """Read and check the file."""
@@ -310,6 +295,41 @@ class _Content(msgspec.Struct, kw_only=True):
     version: int = VERSION
     since: dict[str, int]
     entries: list[Entry]
+
+
+def _ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, bool]:
+    """Ask what became of the runs of entries, in one go, where that is not known yet."""
+    runs = {one.run for one in entries if one.run is not None and not one.settled}
+    return outcomes(runs) if outcomes and runs else {}
+
+
+def _are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
+    """Tell whether the runs of all entries have ended."""
+    return all(one.run is None or one.settled or one.run in outcomes for one in entries)
+
+
+def _digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
+    """Collect what was reported, and seen by somebody downstream."""
+    known: set[int] = set()
+    for one in entries:
+        if one.run is None or outcomes.get(one.run) is not False:
+            known.update(one.digests)
+    return known
+
+
+def _merged(entries: list[Entry], new: Entry) -> list[Entry]:
+    """
+    Add an entry.
+
+    Watchers and the receiver of webhooks have no runs of which some may turn out to have failed: what each adds within
+    a day is one entry, which is kept as long as its youngest part.
+    """
+    for place, old in enumerate(entries):
+        if old.run is None and new.run is None and old.scope == new.scope and old.until // DAY == new.until // DAY:
+            ids = array("Q", dict.fromkeys([*old.digests, *new.digests])).tobytes()
+            both = Entry(old.scope, None, max(old.until, new.until), ids)
+            return [*entries[:place], both, *entries[place + 1 :]]
+    return [*entries, new]
 
 
 def _period(moment: float) -> int:
