@@ -21,13 +21,7 @@ from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
 from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure, until_done
 from airflow_provider_hotmart.watching.entries import Owner
-from airflow_provider_hotmart.watching.memory import (
-    AssetMemory,
-    FileMemory,
-    ProcessMemory,
-    WatcherMemory,
-    warn_of_forgetting,
-)
+from airflow_provider_hotmart.watching.memory import WatcherMemory, memory_of
 from airflow_provider_hotmart.watching.snapshot import News, Snapshot
 from airflow_provider_hotmart.watching.watch import NOW, Watch, announcement_scope, canonical
 
@@ -264,13 +258,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             watch = self.watch()
             owner = Owner(watch.scope, None, watch.lookback, announcement_scope(self.hotmart_conn_id))
             store = getattr(self, "asset_state_store", None)
-            if self.ledger is not None:
-                self._memory = FileMemory(owner, self.ledger, self.ledger_conn_id, connection.run)
-            elif store is not None:
-                self._memory = AssetMemory(owner, store)
-            else:
-                warn_of_forgetting()
-                self._memory = ProcessMemory(owner)
+            self._memory = memory_of(owner, store, self.ledger, self.ledger_conn_id, connection.run)
         return self._memory
 
     def _record_later(self, poll: Poll, digests: array[int]) -> None:

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 VERSION = 1
 #: Digests in one value of an asset's state: Airflow warns of values above 64 kB.
 MAX_PART_SIZE = 4000
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class ProcessMemory:
@@ -70,9 +71,7 @@ class FileMemory:
     :param run: does something in a thread, where connections may be looked up and files be read.
     """
 
-    def __init__(
-        self, owner: Owner, path: str, conn_id: str | None, run: Callable[[Callable[[], Any]], Awaitable[Any]]
-    ) -> None:
+    def __init__(self, owner: Owner, path: str, conn_id: str | None, run: InThread) -> None:
         self._ledger = partial(FileLedger, owner, path, conn_id)
         self._run = run
         self.since: int | None = None
@@ -166,6 +165,22 @@ class AssetMemory(ProcessMemory):
 
 
 WatcherMemory = ProcessMemory | FileMemory
+
+
+def memory_of(owner: Owner, store: Any, path: str | None, conn_id: str | None, run: InThread) -> WatcherMemory:
+    """
+    Choose where to remember: in a ledger file; without one, in the state of the asset, where Airflow keeps one.
+
+    :param owner: who remembers.
+    :param store: of :class:`AssetMemory`; None: before Airflow 3.3.
+    :param path: of :class:`FileMemory`, as ``conn_id`` and ``run``; None: no file.
+    """
+    if path is not None:
+        return FileMemory(owner, path, conn_id, run)
+    if store is not None:
+        return AssetMemory(owner, store)
+    warn_of_forgetting()
+    return ProcessMemory(owner)
 
 
 def _outcomes(runs: Collection[Run]) -> dict[Run, bool]:
