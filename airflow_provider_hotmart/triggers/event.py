@@ -236,11 +236,11 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     async def _compare(self, poll: Poll) -> News:
         now = poll.connection.client.clock.time()
         self._pending = [(until, digests) for until, digests in self._pending if until > now]
-        known = [*await self._remember(poll.connection).load(now), *(digests for _, digests in self._pending)]
-        announced = self._remember(poll.connection).announced
+        memory = self._remember(poll.connection)
+        known = [*await memory.load(now), *(digests for _, digests in self._pending)]
 
         def compare() -> News:
-            return poll.snapshot.news([*known, self._held_back(poll.snapshot, known, now)], announced)
+            return poll.snapshot.news([*known, self._held_back(poll.snapshot, known, now)], memory.announced)
 
         return await asyncio.get_running_loop().run_in_executor(_comparing, compare)
 

@@ -58,8 +58,7 @@ class AssetEvents:
                 if not _lock(session, asset_id):
                     self._assets.clear()
                     raise LookupError(f"asset {uris[0]} is gone")
-                for event_id, moment, extra in _events(session, asset_id, seen):
-                    seen.add(event_id, moment, extra)
+                _read(session, asset_id, seen)
                 if seen.knows(delivery.extra):
                     return False
                 for uri, (_, name) in names.items():
@@ -144,8 +143,8 @@ def _queue_anew(session: Any, asset_ids: Sequence[int]) -> None:
             session.execute(insert(row).values(asset_id=asset_id, target_dag_id=dag_id, created_at=now))
 
 
-def _events(session: Any, asset_id: int, seen: Seen) -> list[Any]:
-    """Events that were added since the last look, at most so many as are remembered, oldest first."""
+def _read(session: Any, asset_id: int, seen: Seen) -> None:
+    """Read the events that were added since the last look, at most so many as are remembered."""
     earliest = datetime.now(UTC) - timedelta(seconds=seen.lifetime)
     found = session.execute(
         select(AssetEvent.id, AssetEvent.timestamp, AssetEvent.extra)
@@ -153,4 +152,5 @@ def _events(session: Any, asset_id: int, seen: Seen) -> list[Any]:
         .order_by(AssetEvent.id.desc())
         .limit(MAX_EVENTS)
     ).all()
-    return [(event_id, moment.timestamp(), extra) for event_id, moment, extra in reversed(found)]
+    for event_id, moment, extra in reversed(found):
+        seen.add(event_id, moment.timestamp(), extra)
