@@ -9,6 +9,7 @@ import logging
 from array import array
 from collections.abc import AsyncIterator, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -54,6 +55,8 @@ class Poll(NamedTuple):
     stored: asyncio.Event | None = None
 
 
+# Compared and shown as Airflow's triggers are.
+@dataclass(kw_only=True, eq=False, repr=False)
 class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     """
     Watch for new people in the account's sales, without end: for ``AssetWatcher``, which starts DAG runs.
@@ -88,50 +91,42 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero.
     """
 
+    transaction: Any = None
+    transaction_status: Any = None
+    product_id: Any = None
+    buyer_email: str | None = None
+    buyer_name: str | None = None
+    sales_source: str | None = None
+    affiliate_name: str | None = None
+    commission_as: str | None = None
+    roles: Any = None
+    since: str | None = None
+    timezone: str | None = None
+    lookback: timedelta | float = timedelta(days=7)
+    report_status_changes: bool = True
+    poll_interval: float = 300.0
+    ledger: str | None = None
+    ledger_conn_id: str | None = None
+    webhook_grace: float = 0.0
+    hotmart_conn_id: str = "hotmart_default"
+
     filters = tuple(one.name for one in SALES_PARTICIPANTS.filters)
     #: Arguments in which watchers may differ and still share a poll.
     _own = ("ledger", "ledger_conn_id", "webhook_grace")
 
-    def __init__(
-        self,
-        *,
-        transaction: Any = None,
-        transaction_status: Any = None,
-        product_id: Any = None,
-        buyer_email: str | None = None,
-        buyer_name: str | None = None,
-        sales_source: str | None = None,
-        affiliate_name: str | None = None,
-        commission_as: str | None = None,
-        roles: Any = None,
-        since: str | None = None,
-        timezone: str | None = None,
-        lookback: timedelta | float = timedelta(days=7),
-        report_status_changes: bool = True,
-        poll_interval: float = 300.0,
-        ledger: str | None = None,
-        ledger_conn_id: str | None = None,
-        webhook_grace: float = 0.0,
-        hotmart_conn_id: str = "hotmart_default",
-    ) -> None:
-        arguments = locals()
+    def __post_init__(self) -> None:
         super().__init__()
         # Here, where the author of the DAG sees it: a watcher without a pause would do nothing but call Hotmart.
-        pause: Any = poll_interval
+        pause: Any = self.poll_interval
         if isinstance(pause, bool) or not isinstance(pause, (int, float)) or not pause > 0:
-            raise HotmartInvalidRequestError(f"poll_interval is {poll_interval!r}, expected seconds above zero")
+            raise HotmartInvalidRequestError(f"poll_interval is {pause!r}, expected seconds above zero")
         for name in self.filters:
             # The same text from parse to parse, or Airflow would take it for another watcher each time.
-            setattr(self, name, canonical(name, arguments[name]))
-        self.since = since if since is None else str(since)
-        self.timezone = timezone
-        self.lookback = lookback.total_seconds() if isinstance(lookback, timedelta) else lookback
-        self.report_status_changes = report_status_changes
-        self.poll_interval = poll_interval
-        self.ledger = ledger if ledger is None else str(ledger)
-        self.ledger_conn_id = ledger_conn_id
-        self.webhook_grace = webhook_grace
-        self.hotmart_conn_id = hotmart_conn_id
+            setattr(self, name, canonical(name, getattr(self, name)))
+        self.since = self.since if self.since is None else str(self.since)
+        self.ledger = self.ledger if self.ledger is None else str(self.ledger)
+        self._lookback = self.lookback if isinstance(self.lookback, timedelta) else timedelta(seconds=self.lookback)
+        self.lookback = self._lookback.total_seconds()
 
         self._memory: WatcherMemory | None = None
         #: What was reported and is not recorded yet, and when it may be forgotten.
@@ -143,10 +138,9 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class and its arguments, all of them JSON scalars."""
-        others = ("since", "timezone", "lookback", "report_status_changes", "poll_interval", *self._own)
         return (
             "airflow_provider_hotmart.triggers.event.HotmartSalesParticipantsEventTrigger",
-            {name: getattr(self, name) for name in (*self.filters, *others, "hotmart_conn_id")},
+            {one.name: getattr(self, one.name) for one in fields(self)},
         )
 
     def shared_stream_key(self) -> Hashable | None:
@@ -212,8 +206,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     def watch(self) -> Watch:
         """Tell what is watched."""
         filters = {name: getattr(self, name) for name in self.filters}
-        lookback = timedelta(seconds=self.lookback)
-        return Watch(self.hotmart_conn_id, filters, self.since, lookback, self.report_status_changes)
+        return Watch(self.hotmart_conn_id, filters, self.since, self._lookback, self.report_status_changes)
 
     async def _begin(self) -> int:
         """Tell when this watcher first ran, in seconds since the epoch."""
@@ -264,7 +257,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     def _record_later(self, poll: Poll, digests: array[int]) -> None:
         """Record what was handed over, once Airflow has stored it."""
         memory, clock = self._remember(poll.connection), poll.connection.client.clock
-        pending = (clock.time() + self.lookback, digests)
+        pending = (clock.time() + self._lookback.total_seconds(), digests)
         self._pending.append(pending)
 
         async def record() -> None:
