@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from msgspec import Raw
 
@@ -34,7 +34,7 @@ NOW = "now"
 MAX_LOOKBACK = timedelta(days=366)
 DEFAULT_LOOKBACK = timedelta(days=7)
 #: Statuses that are one state of a sale to whoever watches: paid, and disputed.
-SAME_STATE = {SaleStatus.COMPLETE: SaleStatus.APPROVED, SaleStatus.DISPUTE: SaleStatus.PROTESTED}
+SAME_STATE: Mapping[str, str] = {SaleStatus.COMPLETE: SaleStatus.APPROVED, SaleStatus.DISPUTE: SaleStatus.PROTESTED}
 #: The part of the call limit that one watch may take before it is warned of.
 MAX_SHARE = 0.2
 _warned: set[tuple[bytes, float]] = set()
@@ -231,12 +231,11 @@ class Selection:
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        self._is_everything = not query.select
         self._reader = RecordReader(query)
 
     def of(self, record: dict[str, Any]) -> Record:
         """Reduce a record."""
-        if self._is_everything:
+        if not self.query.select:
             return record
         sale = {name: value for name, value in record.items() if name in ("transaction", "product")}
         sale["users"] = [{name: value for name, value in record.items() if name in ("role", "user")}]
@@ -289,7 +288,7 @@ def announcement(hotmart_conn_id: str, transaction: str, status: str) -> int:
     :param transaction: code of the sale.
     :param status: of the sale; those that are one state to a watch are one here.
     """
-    facts = json.dumps([transaction, SAME_STATE.get(cast("SaleStatus", status), status)]).encode()
+    facts = json.dumps([transaction, SAME_STATE.get(status, status)]).encode()
     scope = announcement_scope(hotmart_conn_id)
     return int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
 
