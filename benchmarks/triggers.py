@@ -171,7 +171,7 @@ def _unchanged(hotmart: Hotmart, interval: float) -> list[dict[str, Any]]:
     for product in facts["products"]:
         filters = {"product_id": product}
         watch = Watch("hotmart_default", filters)
-        seen = digest_of_all(set(watch.digests(by_product[product], watch.scope)))
+        seen = digest_of_all({one.digest for one in watch.identify(by_product[product])})
         arguments.append({"seen": seen, "since": window.start, "poll_interval": interval, **filters})
     return arguments
 

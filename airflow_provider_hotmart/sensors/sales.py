@@ -202,10 +202,15 @@ class HotmartNewSalesParticipantsSensor(StoppableTask, BaseSensorOperator):
         :param began: when the task began to wait, in seconds since the epoch; ``dag.test()`` forgets it.
         :raises AirflowFailException: when the trigger gave up, or the event is not understood.
         """
-        from airflow_provider_hotmart.triggers.sensor import polls_before
-
-        self._polls = polls_before(event)
-        self._began = began
+        status = event.get("status") if isinstance(event, dict) else None
+        if status == "error":
+            # As it would be told without a trigger.
+            raise AirflowFailException(event.get("message"))
+        polls = event.get("polls") if status == "changed" else None
+        if not isinstance(polls, int):
+            # No news is no success.
+            raise AirflowFailException(f"The trigger sent {type(event).__name__} that this sensor does not understand")
+        self._polls, self._began = polls, began
 
     def _defer(self, look: Look) -> NoReturn:
         """Go on waiting in the triggerer for what is left of the timeout."""
@@ -255,7 +260,7 @@ class HotmartNewSalesParticipantsSensor(StoppableTask, BaseSensorOperator):
         from airflow_provider_hotmart.storage.claims import claim_destination, open_destination
         from airflow_provider_hotmart.storage.manifest import describe
         from airflow_provider_hotmart.watching.outcomes import outcomes
-        from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, plain, warn_of_cost
+        from airflow_provider_hotmart.watching.watch import NOW, digest_of_all, warn_of_cost
 
         if not isinstance(self.min_new, int) or isinstance(self.min_new, bool) or self.min_new < 1:
             raise HotmartInvalidRequestError(f"min_new is {self.min_new!r}, expected a whole number of at least 1")
@@ -284,18 +289,18 @@ class HotmartNewSalesParticipantsSensor(StoppableTask, BaseSensorOperator):
         listed_from = client.clock.time()
         with ExitStack() as until_recorded:
             with suppress(_TooFewError), nullcontext() if file is None else file.writing(shape.columns) as writer:
-                for digest, record, place in watch.participants(listing):
-                    seen.append(digest)
-                    if digest in memory.known or watch.is_announced(record, memory.announced):
+                for one in watch.participants(listing):
+                    seen.append(one.digest)
+                    if one.digest in memory.known or watch.is_announced(one.transaction, one.status, memory.announced):
                         continue
-                    new.append(digest)
-                    transactions[plain(record, "transaction")] = None
+                    new.append(one.digest)
+                    transactions[one.transaction] = None
                     if writer is not None:
-                        writer.write(shape.write([selection.of(record)], [place]), 1)
+                        writer.write(shape.write([selection.of(one.record)], [one.place]), 1)
                 if len(new) < self.min_new:
                     raise _TooFewError
                 # Before anything is published: what nobody can record must not be seen.
-                reservation = until_recorded.enter_context(ledger.reserve(now))
+                record = until_recorded.enter_context(ledger.reserve(now))
                 if file is not None:
                     selection.check()
                     claim_destination(ti, file)
@@ -324,7 +329,7 @@ class HotmartNewSalesParticipantsSensor(StoppableTask, BaseSensorOperator):
             self._check_running()
             # Before the ledger: a crash between the two must repeat, not lose.
             self._tell(context, look.value)
-            reservation.record(new, begun)
+            record(new, begun)
         self._check_running()
         return look
 
@@ -342,8 +347,8 @@ class HotmartNewSalesParticipantsSensor(StoppableTask, BaseSensorOperator):
         from airflow_provider_hotmart.watching.ledgers import FileLedger, NoLedger, XComLedger
         from airflow_provider_hotmart.watching.watch import announcement_scope
 
-        announcements = announcement_scope(self.hotmart_conn_id)
-        owner = Owner(self.watch.scope, Run.of(ti), self.lookback, announcements)
+        run = Run(ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
+        owner = Owner(self.watch.scope, run, self.lookback, announcement_scope(self.hotmart_conn_id))
         if self.ledger is None:
             return NoLedger()
         if self.ledger == XCOM:

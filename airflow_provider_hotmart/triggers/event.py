@@ -7,8 +7,9 @@ import hashlib
 import json
 import logging
 from array import array
-from collections.abc import AsyncIterator, Collection, Hashable, Iterable
+from collections.abc import AsyncIterator, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,17 +20,9 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
-from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure
-from airflow_provider_hotmart.watching.entries import Owner, Run
-from airflow_provider_hotmart.watching.ledgers import FileLedger
-from airflow_provider_hotmart.watching.memory import (
-    AssetMemory,
-    FileMemory,
-    ProcessMemory,
-    WatcherMemory,
-    warn_of_forgetting,
-)
-from airflow_provider_hotmart.watching.outcomes import outcomes
+from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure, until_done
+from airflow_provider_hotmart.watching.entries import Owner
+from airflow_provider_hotmart.watching.memory import WatcherMemory, memory_of
 from airflow_provider_hotmart.watching.snapshot import News, Snapshot
 from airflow_provider_hotmart.watching.watch import NOW, Watch, announcement_scope, canonical
 
@@ -62,6 +55,8 @@ class Poll(NamedTuple):
     stored: asyncio.Event | None = None
 
 
+# Compared and shown as Airflow's triggers are.
+@dataclass(kw_only=True, eq=False, repr=False)
 class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     """
     Watch for new people in the account's sales, without end: for ``AssetWatcher``, which starts DAG runs.
@@ -96,50 +91,42 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero.
     """
 
+    transaction: Any = None
+    transaction_status: Any = None
+    product_id: Any = None
+    buyer_email: str | None = None
+    buyer_name: str | None = None
+    sales_source: str | None = None
+    affiliate_name: str | None = None
+    commission_as: str | None = None
+    roles: Any = None
+    since: str | None = None
+    timezone: str | None = None
+    lookback: timedelta | float = timedelta(days=7)
+    report_status_changes: bool = True
+    poll_interval: float = 300.0
+    ledger: str | None = None
+    ledger_conn_id: str | None = None
+    webhook_grace: float = 0.0
+    hotmart_conn_id: str = "hotmart_default"
+
     filters = tuple(one.name for one in SALES_PARTICIPANTS.filters)
     #: Arguments in which watchers may differ and still share a poll.
     _own = ("ledger", "ledger_conn_id", "webhook_grace")
 
-    def __init__(
-        self,
-        *,
-        transaction: Any = None,
-        transaction_status: Any = None,
-        product_id: Any = None,
-        buyer_email: str | None = None,
-        buyer_name: str | None = None,
-        sales_source: str | None = None,
-        affiliate_name: str | None = None,
-        commission_as: str | None = None,
-        roles: Any = None,
-        since: str | None = None,
-        timezone: str | None = None,
-        lookback: timedelta | float = timedelta(days=7),
-        report_status_changes: bool = True,
-        poll_interval: float = 300.0,
-        ledger: str | None = None,
-        ledger_conn_id: str | None = None,
-        webhook_grace: float = 0.0,
-        hotmart_conn_id: str = "hotmart_default",
-    ) -> None:
-        arguments = locals()
+    def __post_init__(self) -> None:
         super().__init__()
         # Here, where the author of the DAG sees it: a watcher without a pause would do nothing but call Hotmart.
-        pause: Any = poll_interval
+        pause: Any = self.poll_interval
         if isinstance(pause, bool) or not isinstance(pause, (int, float)) or not pause > 0:
-            raise HotmartInvalidRequestError(f"poll_interval is {poll_interval!r}, expected seconds above zero")
+            raise HotmartInvalidRequestError(f"poll_interval is {pause!r}, expected seconds above zero")
         for name in self.filters:
             # The same text from parse to parse, or Airflow would take it for another watcher each time.
-            setattr(self, name, canonical(name, arguments[name]))
-        self.since = since if since is None else str(since)
-        self.timezone = timezone
-        self.lookback = lookback.total_seconds() if isinstance(lookback, timedelta) else lookback
-        self.report_status_changes = report_status_changes
-        self.poll_interval = poll_interval
-        self.ledger = ledger if ledger is None else str(ledger)
-        self.ledger_conn_id = ledger_conn_id
-        self.webhook_grace = webhook_grace
-        self.hotmart_conn_id = hotmart_conn_id
+            setattr(self, name, canonical(name, getattr(self, name)))
+        self.since = self.since if self.since is None else str(self.since)
+        self.ledger = self.ledger if self.ledger is None else str(self.ledger)
+        self._lookback = self.lookback if isinstance(self.lookback, timedelta) else timedelta(seconds=self.lookback)
+        self.lookback = self._lookback.total_seconds()
 
         self._memory: WatcherMemory | None = None
         #: What was reported and is not recorded yet, and when it may be forgotten.
@@ -151,10 +138,9 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class and its arguments, all of them JSON scalars."""
-        others = ("since", "timezone", "lookback", "report_status_changes", "poll_interval", *self._own)
         return (
             "airflow_provider_hotmart.triggers.event.HotmartSalesParticipantsEventTrigger",
-            {name: getattr(self, name) for name in (*self.filters, *others, "hotmart_conn_id")},
+            {one.name: getattr(self, one.name) for one in fields(self)},
         )
 
     def shared_stream_key(self) -> Hashable | None:
@@ -174,19 +160,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
         """
         trigger = cls(**kwargs)
         while True:
-            try:
-                watch = trigger.watch()
-                connection = await connect(trigger.hotmart_conn_id)
-                now = connection.client.clock.time()
-                zone = trigger.timezone or connection.client.config.timezone
-                window = watch.window(now, watch.begin(None, now, zone))
-                take = partial(Snapshot.take, watch, window)
-                snapshot = await connection.poll(watch, window, trigger.poll_interval, take)
-            except Exception as error:  # noqa: BLE001 - Airflow starts a watcher that ends anew, every second
-                log_failure(error)
-            else:
-                log.info("Polled: %d people in %s", len(snapshot.people), window)
-                yield Poll(connection, snapshot, asyncio.Semaphore(TURNS))
+            yield await until_done(trigger._poll, trigger.poll_interval)
             await asyncio.sleep(trigger.poll_interval)
 
     @classmethod
@@ -219,13 +193,8 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll alone: where Airflow does not share polls, or this watcher begins at a moment of its own."""
         kwargs = self.serialize()[1]
-        while self.since == NOW:
-            try:
-                kwargs["since"] = iso(await self._begin())
-                break
-            except Exception as error:  # noqa: BLE001 - as above
-                log_failure(error)
-            await asyncio.sleep(self.poll_interval)
+        if self.since == NOW:
+            kwargs["since"] = iso(await until_done(self._begin, self.poll_interval))
         async for event in self.filter_shared_stream(type(self).open_shared_stream(kwargs)):
             yield event
 
@@ -237,8 +206,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     def watch(self) -> Watch:
         """Tell what is watched."""
         filters = {name: getattr(self, name) for name in self.filters}
-        lookback = timedelta(seconds=self.lookback)
-        return Watch(self.hotmart_conn_id, filters, self.since, lookback, self.report_status_changes)
+        return Watch(self.hotmart_conn_id, filters, self.since, self._lookback, self.report_status_changes)
 
     async def _begin(self) -> int:
         """Tell when this watcher first ran, in seconds since the epoch."""
@@ -249,14 +217,23 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             await memory.record(array("Q"), now, int(now))
         return int(now) if memory.since is None else memory.since
 
+    async def _poll(self) -> Poll:
+        watch = self.watch()
+        connection = await connect(self.hotmart_conn_id)
+        now = connection.client.clock.time()
+        window = watch.window(now, watch.begin(None, now, self.timezone or connection.client.config.timezone))
+        snapshot = await connection.poll(watch, window, self.poll_interval, partial(Snapshot.take, watch, window))
+        log.info("Polled: %d people in %s", len(snapshot.people), window)
+        return Poll(connection, snapshot, asyncio.Semaphore(TURNS))
+
     async def _compare(self, poll: Poll) -> News:
         now = poll.connection.client.clock.time()
         self._pending = [(until, digests) for until, digests in self._pending if until > now]
-        known = [*await self._remember(poll.connection).load(now), *(digests for _, digests in self._pending)]
-        announced = self._remember(poll.connection).announced
+        memory = self._remember(poll.connection)
+        known = [*await memory.load(now), *(digests for _, digests in self._pending)]
 
         def compare() -> News:
-            return poll.snapshot.news([*known, self._held_back(poll.snapshot, known, now)], announced)
+            return poll.snapshot.news([*known, self._held_back(poll.snapshot, known, now)], memory.announced)
 
         return await asyncio.get_running_loop().run_in_executor(_comparing, compare)
 
@@ -274,36 +251,28 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             watch = self.watch()
             owner = Owner(watch.scope, None, watch.lookback, announcement_scope(self.hotmart_conn_id))
             store = getattr(self, "asset_state_store", None)
-            if self.ledger is not None:
-                self._memory = FileMemory(
-                    lambda: FileLedger(owner, self.ledger, self.ledger_conn_id), connection.run, _outcomes
-                )
-            elif store is not None:
-                self._memory = AssetMemory(owner, store)
-            else:
-                warn_of_forgetting()
-                self._memory = ProcessMemory(owner)
+            self._memory = memory_of(owner, store, self.ledger, self.ledger_conn_id, connection.run)
         return self._memory
 
     def _record_later(self, poll: Poll, digests: array[int]) -> None:
         """Record what was handed over, once Airflow has stored it."""
         memory, clock = self._remember(poll.connection), poll.connection.client.clock
-        pending = (clock.time() + self.lookback, digests)
+        pending = (clock.time() + self._lookback.total_seconds(), digests)
         self._pending.append(pending)
 
         async def record() -> None:
-            await (
-                _airflow_has_stored(poll.connection, self.poll_interval) if poll.stored is None else poll.stored.wait()
-            )
+            if poll.stored is None:
+                stored = partial(_airflow_has_stored, poll.connection)
+                await until_done(stored, self.poll_interval, "Airflow does not answer, so nothing is recorded")
+            else:
+                await poll.stored.wait()
             # One after the other, and as often as it takes: until then, a restart repeats what was reported.
             async with self._turn:
-                while True:
-                    try:
-                        await memory.record(digests, clock.time())
-                        break
-                    except Exception as error:  # noqa: BLE001 - nothing is lost by trying again
-                        log.warning("What was reported is not recorded yet: %s: %s", type(error).__name__, error)
-                    await asyncio.sleep(self.poll_interval)
+                await until_done(
+                    lambda: memory.record(digests, clock.time()),
+                    self.poll_interval,
+                    "What was reported is not recorded yet",
+                )
             self._pending = [one for one in self._pending if one is not pending]
 
         task = asyncio.create_task(record())
@@ -334,7 +303,7 @@ class _Polls(SharedStreamProducer):
                 item.broker_payload.set()
 
 
-async def _airflow_has_stored(connection: Connection, interval: float) -> None:
+async def _airflow_has_stored(connection: Connection) -> None:
     """
     Wait until Airflow, which does not say so, must have stored what it was handed.
 
@@ -344,25 +313,11 @@ async def _airflow_has_stored(connection: Connection, interval: float) -> None:
     in a later one. Where the other process stands still, none of them is answered.
 
     :param connection: in whose threads to wait.
-    :param interval: seconds until a question is asked again that was not answered.
     """
-    while True:
-        try:
-            await connection.run(_ask_airflow)
-            await asyncio.sleep(HANDOVER)
-            await connection.run(_ask_airflow)
-            await connection.run(_ask_airflow)
-            break
-        except Exception as error:  # noqa: BLE001 - nothing is lost by asking again
-            log.warning("Airflow does not answer, so nothing is recorded: %s: %s", type(error).__name__, error)
-        await asyncio.sleep(interval)
-
-
-def _outcomes(runs: Collection[Run]) -> dict[Run, bool]:
-    """Ask Airflow what became of runs."""
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-    return outcomes(RuntimeTaskInstance, runs)
+    await connection.run(_ask_airflow)
+    await asyncio.sleep(HANDOVER)
+    await connection.run(_ask_airflow)
+    await connection.run(_ask_airflow)
 
 
 def _ask_airflow() -> None:

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 #: Threads for the calls of one connection. So many polls of it may stall before others of it wait; those of other
 #: connections have threads of their own.
 THREADS_PER_CONNECTION = 16
+POLL_FAILED = "Poll failed, and is tried again"
 
 _connections: dict[HotmartConfig, Connection] = {}
 
@@ -110,7 +111,28 @@ def is_permanent(error: Exception) -> bool:
     return bool(getattr(error, "permanent", False))
 
 
-def log_failure(error: Exception) -> None:
-    """Log a poll that failed."""
+def log_failure(error: Exception, what: str = POLL_FAILED) -> None:
+    """
+    Log that something failed.
+
+    :param error: of this package, or of Airflow.
+    :param what: beginning of the line.
+    """
     level = logging.ERROR if is_permanent(error) else logging.WARNING
-    _log.log(level, "Poll failed, and is tried again: %s: %s", type(error).__name__, error)
+    _log.log(level, "%s: %s: %s", what, type(error).__name__, error)
+
+
+async def until_done(work: Callable[[], Awaitable[_T]], interval: float, what: str = POLL_FAILED) -> _T:
+    """
+    Do something as often as it takes: Airflow starts a watcher that ends anew, every second.
+
+    :param work: what to do.
+    :param interval: seconds between two tries.
+    :param what: of :func:`log_failure`.
+    """
+    while True:
+        try:
+            return await work()
+        except Exception as error:  # noqa: BLE001 - as above
+            log_failure(error, what)
+        await asyncio.sleep(interval)

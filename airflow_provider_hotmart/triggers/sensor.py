@@ -8,7 +8,6 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_hotmart.api.listing import Listing
@@ -110,21 +109,3 @@ class HotmartNewSalesParticipantsTrigger(BaseTrigger):
             return digest_of_all([one.digest for one in watch.participants(listing)])
 
         return await connection.poll(watch, Window(min(self.since, last - 1), last), self.poll_interval, read)
-
-
-def polls_before(event: Any) -> int:
-    """
-    Read what the trigger sent.
-
-    :return: how many looks there were until the people in the sales changed.
-    :raises AirflowFailException: when the trigger gave up, and when the event is empty or not known: no news is no
-        success.
-    """
-    status = event.get("status") if isinstance(event, dict) else None
-    if status == "error":
-        # As it would be told without a trigger.
-        raise AirflowFailException(event.get("message"))
-    polls = event.get("polls") if status == "changed" else None
-    if not isinstance(polls, int):
-        raise AirflowFailException(f"The trigger sent {type(event).__name__} that this sensor does not understand")
-    return polls

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+
+import msgspec
 
 #: Entries are kept for so much longer than the look-back, for clocks that differ.
 MARGIN = timedelta(days=1)
 DAY = 86400
+#: Bytes of one digest.
+DIGEST_SIZE = 8
 
 
 @dataclass(frozen=True)
 class Run:
     """
-    One run of a task.
+    One run of a task, whichever of its tries.
 
     :param map_index: -1: the task is not mapped.
-    :param try_number: which of its tries; all of them are the same run.
     """
 
     dag_id: str
     task_id: str
     run_id: str
     map_index: int = -1
-    try_number: int = field(default=1, compare=False)
-
-    @classmethod
-    def of(cls, ti: Any) -> Run:
-        """
-        Describe the run of a task instance.
-
-        :param ti: from the context.
-        """
-        return cls(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, ti.try_number)
 
 
 #: Says whether some runs have succeeded, and leaves out those that have not ended.
@@ -70,15 +61,14 @@ class Owner:
         """The scope as text."""
         return self.scope.hex()
 
-    def entry(self, digests: Iterable[int], now: float) -> dict[str, Any]:
+    def entry(self, digests: Iterable[int], now: float) -> Entry:
         """Describe what has been reported now."""
-        run = None if self.run is None else asdict(self.run)
-        return {"scope": self.scope_name, "run": run, "until": self.until(now), "ids": pack(digests)}
+        return Entry(self.scope_name, self.run, self.until(now), array("Q", digests).tobytes())
 
     def announced(self, entries: Iterable[Entry], now: float) -> set[int]:
         """Collect what webhooks told of."""
         scope = None if self.announcements is None else self.announcements.hex()
-        return {digest for one in entries if one.scope == scope and one.until > now for digest in one.ids}
+        return {digest for one in entries if one.scope == scope and one.until > now for digest in one.digests}
 
     def is_own(self, entry: Entry) -> bool:
         """Tell whether this very run made an entry."""
@@ -89,58 +79,31 @@ class Owner:
         return [one for one in entries if one.scope == self.scope_name and one.until > now and not self.is_own(one)]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     What one run or watcher reported at one moment.
 
     :param scope: of the watch.
     :param run: the run; None: a watcher.
     :param until: when it may be dropped, in seconds since the epoch.
-    :param ids: digests of the participants.
-    :param is_settled: whether the run is known to have succeeded.
-    :param raw: the entry as it is written.
+    :param ids: digests of the participants, eight bytes each; in JSON, as Base64.
+    :param settled: whether the run is known to have succeeded.
     """
 
     scope: str
     run: Run | None
     until: int
-    ids: array[int]
-    is_settled: bool
-    raw: dict[str, Any]
+    ids: bytes
+    settled: bool = False
 
-    @classmethod
-    def read(cls, entry: dict[str, Any]) -> Entry:
-        """
-        Read an entry as :meth:`Owner.entry` describes it.
+    def __post_init__(self) -> None:
+        if len(self.ids) % DIGEST_SIZE:
+            raise ValueError(f"ids are cut short: {len(self.ids)} bytes")
 
-        :raises KeyError, TypeError, ValueError: when it is something else.
-        """
-        if not isinstance(entry["until"], int):
-            raise TypeError
-        run = None if entry["run"] is None else Run(**entry["run"])
-        is_settled = run is None or entry.get("settled") is True
-        return cls(entry["scope"], run, entry["until"], unpack(entry["ids"]), is_settled, entry)
-
-
-def ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, bool]:
-    """Ask what became of the runs of entries, in one go, where that is not known yet."""
-    runs = {one.run for one in entries if one.run is not None and not one.is_settled}
-    return outcomes(runs) if outcomes and runs else {}
-
-
-def are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
-    """Tell whether the runs of all entries have ended."""
-    return all(one.is_settled or one.run in outcomes for one in entries)
-
-
-def digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
-    """Collect what was reported, and seen by somebody downstream."""
-    known: set[int] = set()
-    for one in entries:
-        if one.run is None or outcomes.get(one.run) is not False:
-            known.update(one.ids)
-    return known
+    @property
+    def digests(self) -> array[int]:
+        """The participants."""
+        return array("Q", self.ids)
 
 
 def pack(digests: Iterable[int]) -> str:
@@ -154,24 +117,4 @@ def unpack(text: str) -> array[int]:
 
     :raises ValueError: when the text is no list of digests.
     """
-    digests = array("Q")
-    try:
-        digests.frombytes(base64.b64decode(text, validate=True))
-    except binascii.Error as problem:
-        raise ValueError(str(problem)) from None
-    return digests
-
-
-def merged(entries: list[Entry], new: Entry) -> list[Entry]:
-    """
-    Add an entry.
-
-    Watchers and the receiver of webhooks have no runs of which some may turn out to have failed: what each adds within
-    a day is one entry, which is kept as long as its youngest part.
-    """
-    for place, old in enumerate(entries):
-        if old.run is None and new.run is None and old.scope == new.scope and old.until // DAY == new.until // DAY:
-            ids = pack(dict.fromkeys([*old.ids, *new.ids]))
-            raw = old.raw | {"until": max(old.until, new.until), "ids": ids}
-            return [*entries[:place], Entry.read(raw), *entries[place + 1 :]]
-    return [*entries, new]
+    return array("Q", base64.b64decode(text, validate=True))

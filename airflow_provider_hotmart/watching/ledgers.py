@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
+
+import msgspec
 
 from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.storage.object_file import ObjectFile
-from airflow_provider_hotmart.watching.entries import (
-    DAY,
-    MARGIN,
-    Entry,
-    Outcomes,
-    Owner,
-    Run,
-    are_settled,
-    ask,
-    digests_of,
-    merged,
-)
+from airflow_provider_hotmart.watching.entries import DAY, MARGIN, Entry, Outcomes, Owner, Run
 
 _log = logging.getLogger(__name__)
 #: Written into each ledger file; a file that says more than this was written by a newer version.
@@ -38,6 +29,9 @@ COPIES = 3
 XCOM_DAYS = 10
 #: Look-backs that are longer are better off with a file.
 MAX_XCOM_LOOKBACK = timedelta(days=31)
+#: Adds what has been reported, as digests, and when the watch began, in seconds since the epoch (None: nothing to
+#: remember). Raises StorageError when it cannot be written, or the task was stopped.
+Recorder = Callable[[Iterable[int], int | None], None]
 
 
 @dataclass
@@ -57,19 +51,6 @@ class Memory:
     is_settled: bool = True
 
 
-class Reservation(Protocol):
-    """The right to write into a ledger."""
-
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        """
-        Add what has been reported.
-
-        :param digests: of the participants.
-        :param since: when the watch began, to be remembered, in seconds since the epoch; None: nothing to remember.
-        :raises StorageError: when it cannot be written, or the task was stopped.
-        """
-
-
 class Ledger(ABC):
     """A memory of what was reported."""
 
@@ -85,18 +66,19 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    def reserve(self, now: float) -> AbstractContextManager[Reservation]:
+    def reserve(self, now: float) -> AbstractContextManager[Recorder]:
         """
         Keep others from writing until the end of the block, so that what is published in it can be recorded.
 
         :param now: seconds since the epoch.
+        :return: what to record it with.
         :raises StorageError: when another run is writing, or has recorded something since :meth:`load`.
         """
 
     def record(self, digests: Iterable[int], now: float, since: int | None) -> None:
-        """Add what has been reported now; see :meth:`Reservation.record`."""
-        with self.reserve(now) as reservation:
-            reservation.record(digests, since)
+        """Add what has been reported now; see :data:`Recorder`."""
+        with self.reserve(now) as record:
+            record(digests, since)
 
     @abstractmethod
     def stop(self) -> None:
@@ -115,17 +97,12 @@ class NoLedger(Ledger):
         return Memory()
 
     @contextmanager
-    def reserve(self, now: float) -> Iterator[Reservation]:
+    def reserve(self, now: float) -> Iterator[Recorder]:
         """Keep nobody from anything."""
-        yield _Forgotten()
+        yield lambda digests, since: None
 
     def stop(self) -> None:
         """Do nothing: nothing is recorded anyway."""
-
-
-class _Forgotten:
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        return
 
 
 class XComLedger(Ledger):
@@ -142,11 +119,10 @@ class XComLedger(Ledger):
     :param ti: the task instance.
     """
 
-    prefix = "hotmart_reported"
-
     def __init__(self, owner: Owner, ti: Any) -> None:
         self._owner = owner
         self._ti = ti
+        self._since_key = f"hotmart_since_{owner.scope_name}"
         self._copies = 0
         self._stopped = False
         if owner.lookback > MAX_XCOM_LOOKBACK:
@@ -156,7 +132,7 @@ class XComLedger(Ledger):
         """Read the XComs of earlier runs."""
         first = now - (self._owner.lookback + MARGIN).total_seconds()
         entries = [
-            Entry.read(entry)
+            msgspec.convert(entry, Entry)
             for period in range(_period(first), _period(now) + 1)
             for entry in self._pull(self._key(period))
             if isinstance(entry, dict)
@@ -164,32 +140,28 @@ class XComLedger(Ledger):
         begun = [since for since in self._pull(self._since_key) if isinstance(since, int)]
         self._copies = len(begun)
         others = self._owner.others(entries, now)
-        found = ask(outcomes, others)
-        return Memory(digests_of(others, found), min(begun, default=None), is_settled=are_settled(others, found))
+        found = _ask(outcomes, others)
+        return Memory(_digests_of(others, found), min(begun, default=None), is_settled=_are_settled(others, found))
 
     @contextmanager
-    def reserve(self, now: float) -> Iterator[Reservation]:
+    def reserve(self, now: float) -> Iterator[Recorder]:
         """Keep nobody from anything: each run has XComs of its own."""
-        yield _XComReservation(self, now)
+
+        def record(digests: Iterable[int], since: int | None) -> None:
+            if since is not None and self._copies < COPIES:
+                self._push(self._since_key, since)
+            entry = self._owner.entry(digests, now)
+            if entry.ids:
+                self._push(self._key(_period(now)), msgspec.to_builtins(entry))
+
+        yield record
 
     def stop(self) -> None:
         """Push nothing any more."""
         self._stopped = True
 
-    def push(self, digests: Iterable[int], now: float, since: int | None) -> None:
-        """Push what this run reported, as an XCom."""
-        if since is not None and self._copies < COPIES:
-            self._push(self._since_key, since)
-        entry = self._owner.entry(digests, now)
-        if entry["ids"]:
-            self._push(self._key(_period(now)), entry)
-
-    @property
-    def _since_key(self) -> str:
-        return f"hotmart_since_{self._owner.scope_name}"
-
     def _key(self, period: int) -> str:
-        return f"{self.prefix}_{datetime.fromtimestamp(period * XCOM_DAYS * DAY, UTC):%Y%m%d}"
+        return f"hotmart_reported_{datetime.fromtimestamp(period * XCOM_DAYS * DAY, UTC):%Y%m%d}"
 
     def _push(self, key: str, value: Any) -> None:
         if self._stopped:
@@ -206,15 +178,6 @@ class XComLedger(Ledger):
         values = ti.xcom_pull(task_ids=[ti.task_id], key=key, include_prior_dates=True)
         # A lazy sequence in Airflow 2; in Airflow 3 a list, which holds None for a task without any.
         return [value for value in values or () if value is not None]
-
-
-@dataclass(frozen=True)
-class _XComReservation:
-    ledger: XComLedger
-    now: float
-
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        self.ledger.push(digests, self.now, since)
 
 
 class FileLedger(Ledger):
@@ -242,99 +205,131 @@ class FileLedger(Ledger):
         """Read the file; that there is none yet is fine."""
         content = self._read()
         others = self._owner.others(content.entries, now)
-        self._loaded = digests_of(others, {})
-        found = ask(outcomes, others)
+        self._loaded = _digests_of(others, {})
+        found = _ask(outcomes, others)
         self._settled = {run for run, has_succeeded in found.items() if has_succeeded}
         return Memory(
-            digests_of(others, found),
+            _digests_of(others, found),
             content.since.get(self._owner.scope_name),
             self._owner.announced(content.entries, now),
-            are_settled(others, found),
+            _are_settled(others, found),
         )
 
     @contextmanager
-    def reserve(self, now: float) -> Iterator[Reservation]:
+    def reserve(self, now: float) -> Iterator[Recorder]:
         """Keep other writers out, on stores that can."""
         with self._file.locked() as check_lock:
             content = self._read()
             others = self._owner.others(content.entries, now)
-            if self._loaded is not None and not digests_of(others, {}) <= self._loaded:
+            if self._loaded is not None and not _digests_of(others, {}) <= self._loaded:
                 raise StorageError(
                     f"ledger was changed by another run meanwhile: run this again [{self._file.path!r}]",
                     permanent=False,
                 )
-            yield _FileReservation(self, content, now, check_lock)
+
+            def record(digests: Iterable[int], since: int | None) -> None:
+                check_lock()
+                self._write(content, digests, now, since)
+
+            yield record
 
     def stop(self) -> None:
         """Write nothing any more."""
         self._file.stop()
 
-    def write(self, content: _Content, digests: Iterable[int], now: float, since: int | None) -> None:
+    def _write(self, content: _Content, digests: Iterable[int], now: float, since: int | None) -> None:
         """Replace the file by one that holds what was reported now, and nothing that has left its look-back."""
         owner = self._owner
         entries = [one for one in content.entries if one.until > now and not owner.is_own(one)]
-        if (entry := owner.entry(digests, now))["ids"]:
-            entries = merged(entries, Entry.read(entry))
-        begun = dict(content.since)
-        if since is not None:
-            begun.setdefault(owner.scope_name, since)
-        raw = [one.raw | {"settled": True} if one.run in self._settled else one.raw for one in entries]
-        written = {"format": FORMAT, "version": VERSION, "since": begun, "entries": raw}
-        self._file.replace(json.dumps(written, separators=(",", ":")).encode())
-        self._loaded = digests_of(owner.others(entries, now), {})
+        if (entry := owner.entry(digests, now)).ids:
+            entries = _merged(entries, entry)
+        entries = [msgspec.structs.replace(one, settled=True) if one.run in self._settled else one for one in entries]
+        begun = content.since if since is None else {owner.scope_name: since} | content.since
+        self._file.replace(msgspec.json.encode(_Content(since=begun, entries=entries)))
+        self._loaded = _digests_of(owner.others(entries, now), {})
 
     def _read(self) -> _Content:
         """Read and check the file."""
         raw = self._file.read()
         if raw is None:
-            return _Content([], {})
+            return _Content(since={}, entries=[])
         path = self._file.path
         try:
-            content = json.loads(raw)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            kind = msgspec.json.decode(raw, type=_Kind)
+        except msgspec.DecodeError:
+            kind = _Kind()
+        if kind.format != FORMAT:
             raise StorageError(
                 f"ledger is another kind of file, and is left alone: name a path that is free [{path!r}]"
             )
-        if content.get("version", 0) > VERSION:
+        if kind.version > VERSION:
             raise StorageError(
                 "ledger was written by a newer version: upgrade airflow-provider-hotmart here too "
-                f"[{path!r}: format {content['version']}, this one knows {VERSION}]"
+                f"[{path!r}: format {kind.version}, this one knows {VERSION}]"
             )
         try:
-            entries = [Entry.read(one) for one in content["entries"]]
-            return _Content(entries, dict(content["since"]))
-        except (KeyError, TypeError, ValueError):
+            return msgspec.json.decode(raw, type=_Content)
+        except msgspec.DecodeError:
             raise StorageError(
                 "ledger is damaged: restore it, or delete it to start anew, which reports everything in the look-back "
                 f"again [{path!r}]"
             ) from None
 
 
-@dataclass(frozen=True)
-class _Content:
+class _Kind(msgspec.Struct):
+    """What any file says it is."""
+
+    format: str = ""
+    version: int = 0
+
+
+class _Content(msgspec.Struct, kw_only=True):
     """
     What is in a ledger file.
 
-    :param entries: what was reported.
     :param since: when each watch began, by scope, in seconds since the epoch.
+    :param entries: what was reported.
     """
 
-    entries: list[Entry]
+    format: str = FORMAT
+    version: int = VERSION
     since: dict[str, int]
+    entries: list[Entry]
 
 
-@dataclass(frozen=True)
-class _FileReservation:
-    ledger: FileLedger
-    content: _Content
-    now: float
-    check_lock: Callable[[], None]
+def _ask(outcomes: Outcomes | None, entries: Iterable[Entry]) -> Mapping[Run, bool]:
+    """Ask what became of the runs of entries, in one go, where that is not known yet."""
+    runs = {one.run for one in entries if one.run is not None and not one.settled}
+    return outcomes(runs) if outcomes and runs else {}
 
-    def record(self, digests: Iterable[int], since: int | None) -> None:
-        self.check_lock()
-        self.ledger.write(self.content, digests, self.now, since)
+
+def _are_settled(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> bool:
+    """Tell whether the runs of all entries have ended."""
+    return all(one.run is None or one.settled or one.run in outcomes for one in entries)
+
+
+def _digests_of(entries: Iterable[Entry], outcomes: Mapping[Run, bool]) -> set[int]:
+    """Collect what was reported, and seen by somebody downstream."""
+    known: set[int] = set()
+    for one in entries:
+        if one.run is None or outcomes.get(one.run) is not False:
+            known.update(one.digests)
+    return known
+
+
+def _merged(entries: list[Entry], new: Entry) -> list[Entry]:
+    """
+    Add an entry.
+
+    Watchers and the receiver of webhooks have no runs of which some may turn out to have failed: what each adds within
+    a day is one entry, which is kept as long as its youngest part.
+    """
+    for place, old in enumerate(entries):
+        if old.run is None and new.run is None and old.scope == new.scope and old.until // DAY == new.until // DAY:
+            ids = array("Q", dict.fromkeys([*old.digests, *new.digests])).tobytes()
+            both = Entry(old.scope, None, max(old.until, new.until), ids)
+            return [*entries[:place], both, *entries[place + 1 :]]
+    return [*entries, new]
 
 
 def _period(moment: float) -> int:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import functools
 import logging
 from array import array
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from typing import Any
 
 from airflow_provider_hotmart.storage import StorageError
-from airflow_provider_hotmart.watching.entries import Outcomes, Owner, pack, unpack
+from airflow_provider_hotmart.watching.entries import Owner, Run, pack, unpack
 from airflow_provider_hotmart.watching.ledgers import FileLedger
+from airflow_provider_hotmart.watching.outcomes import outcomes
 
 _log = logging.getLogger(__name__)
 #: Written into the state of an asset; a state that says more than this was written by a newer version.
 VERSION = 1
 #: Digests in one value of an asset's state: Airflow warns of values above 64 kB.
 MAX_PART_SIZE = 4000
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class ProcessMemory:
@@ -62,27 +65,22 @@ class FileMemory:
     """
     Remembers in a ledger file, which others may write as well.
 
-    :param ledger: makes the ledger; called in a thread, because it may look up a connection.
-    :param run: does something in a thread.
-    :param outcomes: says, in such a thread, what became of the runs of sensors that share the file.
+    :param owner: who remembers.
+    :param path: URL or absolute path of the file.
+    :param conn_id: Airflow connection of the store.
+    :param run: does something in a thread, where connections may be looked up and files be read.
     """
 
-    def __init__(
-        self,
-        ledger: Callable[[], FileLedger],
-        run: Callable[[Callable[[], Any]], Awaitable[Any]],
-        outcomes: Outcomes,
-    ) -> None:
-        self._ledger = ledger
+    def __init__(self, owner: Owner, path: str, conn_id: str | None, run: InThread) -> None:
+        self._ledger = partial(FileLedger, owner, path, conn_id)
         self._run = run
-        self._outcomes = outcomes
         self.since: int | None = None
         #: States of sales that webhooks told of.
         self.announced: set[int] = set()
 
     async def load(self, now: float) -> list[Iterable[int]]:
         """Read the file."""
-        memory = await self._run(lambda: self._ledger().load(now, self._outcomes))
+        memory = await self._run(lambda: self._ledger().load(now, _outcomes))
         self.since, self.announced = memory.since, memory.announced
         return [memory.known]
 
@@ -91,7 +89,7 @@ class FileMemory:
 
         def add() -> None:
             ledger = self._ledger()
-            ledger.load(now, self._outcomes)
+            ledger.load(now, _outcomes)
             ledger.record(digests, now, since)
 
         await self._run(add)
@@ -167,6 +165,29 @@ class AssetMemory(ProcessMemory):
 
 
 WatcherMemory = ProcessMemory | FileMemory
+
+
+def memory_of(owner: Owner, store: Any, path: str | None, conn_id: str | None, run: InThread) -> WatcherMemory:
+    """
+    Choose where to remember: in a ledger file; without one, in the state of the asset, where Airflow keeps one.
+
+    :param owner: who remembers.
+    :param store: of :class:`AssetMemory`; None: before Airflow 3.3.
+    :param path: of :class:`FileMemory`, as ``conn_id`` and ``run``; None: no file.
+    """
+    if path is not None:
+        return FileMemory(owner, path, conn_id, run)
+    if store is not None:
+        return AssetMemory(owner, store)
+    warn_of_forgetting()
+    return ProcessMemory(owner)
+
+
+def _outcomes(runs: Collection[Run]) -> dict[Run, bool]:
+    """Ask Airflow what became of the runs of sensors that share a ledger."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    return outcomes(RuntimeTaskInstance, runs)
 
 
 @functools.cache

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Collection
 from typing import Any
 
 from airflow_provider_hotmart.watching.entries import Run
@@ -13,8 +12,6 @@ from airflow_provider_hotmart.watching.entries import Run
 _UNSEEN = {"failed", "removed", "skipped", "upstream_failed"}
 #: So many runs are asked for in one call: their ids are part of its URL.
 MAX_RUNS = 100
-
-_States = Mapping[str, Mapping[str, str | None]]
 
 
 def outcomes(ti: Any, runs: Collection[Run]) -> dict[Run, bool]:
@@ -29,14 +26,14 @@ def outcomes(ti: Any, runs: Collection[Run]) -> dict[Run, bool]:
     tasks: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         tasks[run.dag_id, run.task_id].append(run)
-    ask: Callable[[str, str, list[str]], _States] = partial(_ask_api, ti)
-    if not hasattr(ti, "get_task_states"):
-        ask = _ask_database
+    # In Airflow 2, tasks ask the database.
+    states_of = getattr(ti, "get_task_states", _states_in_database)
     found: dict[Run, bool] = {}
     for (dag_id, task_id), of_task in tasks.items():
         for start in range(0, len(of_task), MAX_RUNS):
             batch = of_task[start : start + MAX_RUNS]
-            states = ask(dag_id, task_id, sorted({run.run_id for run in batch}))
+            run_ids = sorted({run.run_id for run in batch})
+            states = states_of(dag_id=dag_id, task_ids=[task_id], run_ids=run_ids)
             for run in batch:
                 name = task_id if run.map_index < 0 else f"{task_id}_{run.map_index}"
                 state = states.get(run.run_id, {}).get(name, "success")
@@ -45,21 +42,17 @@ def outcomes(ti: Any, runs: Collection[Run]) -> dict[Run, bool]:
     return found
 
 
-def _ask_api(ti: Any, dag_id: str, task_id: str, run_ids: list[str]) -> _States:
-    states: _States = ti.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=run_ids)
-    return states
-
-
-def _ask_database(dag_id: str, task_id: str, run_ids: list[str]) -> _States:
-    """Answer as the API of Airflow 3 does. In Airflow 2, tasks ask the database."""
+def _states_in_database(dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str | None]]:
+    """Answer as ``get_task_states`` of Airflow 3 does."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
     found: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
     with create_session() as session:
-        rows = session.query(TaskInstance.run_id, TaskInstance.map_index, TaskInstance.state).filter(
-            TaskInstance.dag_id == dag_id, TaskInstance.task_id == task_id, TaskInstance.run_id.in_(run_ids)
+        columns = (TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state)
+        rows = session.query(*columns).filter(
+            TaskInstance.dag_id == dag_id, TaskInstance.task_id.in_(task_ids), TaskInstance.run_id.in_(run_ids)
         )
-        for run_id, map_index, state in rows:
+        for run_id, task_id, map_index, state in rows:
             found[run_id][task_id if map_index < 0 else f"{task_id}_{map_index}"] = state
     return found

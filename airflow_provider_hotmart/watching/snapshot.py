@@ -41,11 +41,10 @@ class Snapshot:
         :param listing: of that.
         """
         people = {}
-        for digest, record, _ in watch.participants(listing):
-            product = plain(record, "product")
+        for one in watch.participants(listing):
+            product = plain(one.record, "product")
             product_id = product.get("id") if isinstance(product, dict) else None
-            sale = (plain(record, "transaction"), product_id, plain(record, "transaction_status"))
-            people[digest] = (sale, str(plain(record, "role")))
+            people[one.digest] = ((one.transaction, product_id, one.status), one.role)
         return cls(watch, window, people)
 
     def news(self, known: Iterable[Iterable[int]], announced: Collection[int] = ()) -> News:
@@ -57,15 +56,9 @@ class Snapshot:
         """
         unknown = self.people.keys() - set().union(*known)
         if announced:
-            told: dict[tuple[str, Any, str | None], bool] = {}
-            for digest in tuple(unknown):
-                sale, _ = self.people[digest]
-                if sale not in told:
-                    told[sale] = self.watch.is_announced(
-                        {"transaction": sale[0], "transaction_status": sale[2]}, announced
-                    )
-                if told[sale]:
-                    unknown.discard(digest)
+            sales = {self.people[digest][0] for digest in unknown}
+            told = {sale for sale in sales if self.watch.is_announced(sale[0], sale[2], announced)}
+            unknown = {digest for digest in unknown if self.people[digest][0] not in told}
         key = digest_of_all(unknown)
         if key not in self._told:
             self._told[key] = self._tell(unknown)

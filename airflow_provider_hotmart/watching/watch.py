@@ -7,11 +7,11 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from msgspec import Raw
 
@@ -26,7 +26,7 @@ from airflow_provider_hotmart.api.flat import places_of
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.participants import mappings
 from airflow_provider_hotmart.api.rows import Record, RecordReader, decode, json_lines
-from airflow_provider_hotmart.api.windows import Window, iso
+from airflow_provider_hotmart.api.windows import Window
 
 _log = logging.getLogger(__name__)
 #: ``since="now"``: from the moment on at which the watch begins.
@@ -34,7 +34,7 @@ NOW = "now"
 MAX_LOOKBACK = timedelta(days=366)
 DEFAULT_LOOKBACK = timedelta(days=7)
 #: Statuses that are one state of a sale to whoever watches: paid, and disputed.
-SAME_STATE = {SaleStatus.COMPLETE: SaleStatus.APPROVED, SaleStatus.DISPUTE: SaleStatus.PROTESTED}
+SAME_STATE: Mapping[str, str] = {SaleStatus.COMPLETE: SaleStatus.APPROVED, SaleStatus.DISPUTE: SaleStatus.PROTESTED}
 #: The part of the call limit that one watch may take before it is warned of.
 MAX_SHARE = 0.2
 _warned: set[tuple[bytes, float]] = set()
@@ -45,11 +45,17 @@ class Participant(NamedTuple):
     One person in one sale, seen in one look.
 
     :param digest: eight bytes that identify the person in this sale, and its state, within the watch.
+    :param transaction: code of the sale.
+    :param status: of the sale; None: it was asked for by its code.
+    :param role: of the person.
     :param record: as a listing gives it.
     :param place: which one of their role in the sale they are.
     """
 
     digest: int
+    transaction: str
+    status: str | None
+    role: str
     record: dict[str, Any]
     place: int | None
 
@@ -149,15 +155,14 @@ class Watch:
 
         :param listing: of :meth:`listing`.
         """
-        scope = self.scope
         seen: set[int] = set()
         for answer in map(mappings, listing):
-            for digest, record, place in zip(self.digests(answer, scope), answer, places_of(answer), strict=True):
-                if digest not in seen:
-                    seen.add(digest)
-                    yield Participant(digest, record, place)
+            for one in self.identify(answer):
+                if one.digest not in seen:
+                    seen.add(one.digest)
+                    yield one
 
-    def digests(self, records: Iterable[Mapping[str, Any]], scope: bytes) -> Iterator[int]:
+    def identify(self, records: Sequence[dict[str, Any]]) -> Iterator[Participant]:
         """
         Identify participants: transaction, role, person and, unless that is not wanted, the state of the sale.
 
@@ -165,11 +170,11 @@ class Watch:
         sale of whom the same is known, which of them it is.
 
         :param records: of one answer.
-        :param scope: of this watch.
         """
+        scope = self.scope
         row: Any = None
         alike: Counter[Any] = Counter()
-        for record in records:
+        for record, place in zip(records, places_of(records), strict=True):
             if record["transaction"] is not row:
                 # The records of one row share its transaction; the same row once more has nobody else in it.
                 row = record["transaction"]
@@ -178,31 +183,30 @@ class Watch:
                 plain(record, name) for name in ("transaction", "role", "user", "transaction_status")
             )
             ucode = user.get("ucode") if isinstance(user, dict) else None
-            known, place = None, 0
+            known, number = None, 0
             if not ucode:
                 # Keys come in any order, so they are put in one.
                 known = json.dumps(user, sort_keys=True)
                 alike[role, known] += 1
-                place = alike[role, known]
+                number = alike[role, known]
             state = SAME_STATE.get(status, status) if self.report_status_changes else None
-            facts = json_lines([{"sale": transaction, "role": role, "person": [ucode, known, place], "state": state}])
-            yield int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
+            facts = json_lines([{"sale": transaction, "role": role, "person": [ucode, known, number], "state": state}])
+            digest = int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
+            yield Participant(digest, transaction, status, role, record, place)
 
-    def is_announced(self, record: Mapping[str, Any], announced: Collection[int]) -> bool:
+    def is_announced(self, transaction: str, status: str | None, announced: Collection[int]) -> bool:
         """
-        Tell whether webhooks told of the sale of a record.
+        Tell whether webhooks told of a sale.
 
-        :param record: with transaction and status, as a listing gives it.
+        :param transaction: code of the sale.
+        :param status: that it has been met in.
         :param announced: digests of :func:`announcement`.
         """
         if not announced:
             return False
-        transaction, status = plain(record, "transaction"), plain(record, "transaction_status")
         # Whoever wants each person once is told enough by any of the states that are watched.
-        states: list[Any] = [status] if self.report_status_changes else self.statuses or [status]
-        return any(
-            announcement(self.hotmart_conn_id, transaction, one) in announced for one in states if one is not None
-        )
+        states: Sequence[str | None] = [status] if self.report_status_changes else self.statuses or [status]
+        return any(one and announcement(self.hotmart_conn_id, transaction, one) in announced for one in states)
 
     def selection(self, select: Any) -> Selection:
         """
@@ -213,7 +217,8 @@ class Watch:
         return Selection(self._query(select=select))
 
     def _query(self, window: Window = Window(0, 1), select: Any = None) -> Query:  # noqa: B008 - it never changes
-        dates = dict(zip(("sales_start_date", "sales_end_date"), map(iso, (window.start, window.end)), strict=True))
+        start, end = window.isoformat()
+        dates = {"sales_start_date": start, "sales_end_date": end}
         return build_query(SALES_PARTICIPANTS, now=window.end, select=select, **dates, **self.filters)
 
 
@@ -226,12 +231,11 @@ class Selection:
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        self._is_everything = not query.select
         self._reader = RecordReader(query)
 
     def of(self, record: dict[str, Any]) -> Record:
         """Reduce a record."""
-        if self._is_everything:
+        if not self.query.select:
             return record
         sale = {name: value for name, value in record.items() if name in ("transaction", "product")}
         sale["users"] = [{name: value for name, value in record.items() if name in ("role", "user")}]
@@ -284,7 +288,7 @@ def announcement(hotmart_conn_id: str, transaction: str, status: str) -> int:
     :param transaction: code of the sale.
     :param status: of the sale; those that are one state to a watch are one here.
     """
-    facts = json.dumps([transaction, SAME_STATE.get(cast("SaleStatus", status), status)]).encode()
+    facts = json.dumps([transaction, SAME_STATE.get(status, status)]).encode()
     scope = announcement_scope(hotmart_conn_id)
     return int.from_bytes(hashlib.blake2b(facts, key=scope, digest_size=8).digest(), "big")
 

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AirflowApiError, OSError) as problem:
         return _fail(str(problem))
     # Whoever calls is in the log of the proxy in front.
-    uvicorn.run(assemble(events), host=options.host, port=options.port, lifespan="off", access_log=False)
+    uvicorn.run(assemble(events.store), host=options.host, port=options.port, lifespan="off", access_log=False)
     return 0
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -16,7 +16,6 @@ from airflow_provider_hotmart.storage.paths import checked_path, local_path
 from airflow_provider_hotmart.webhooks.delivery import Delivery
 
 _log = logging.getLogger(__name__)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _ARGUMENT = "[hotmart] webhook_archive"
 #: Seconds between two looks for what is too old.
 CLEANING_INTERVAL = 3600.0
@@ -61,7 +60,7 @@ class Archive:
         folder = ObjectStoragePath(f"{self.folder if local is None else f'file://{local}'}/{conn_id}")
         for day in list(folder.iterdir()) if folder.exists() else ():
             name = day.name.rstrip("/")
-            if _DAY.fullmatch(name) and _is_date(name) and name < earliest:
+            if _is_day(name) and name < earliest:
                 day.fs.rm(day.path, recursive=True)
                 _log.info("Archive of %s: removed %s, older than %d days", conn_id, name, self.days)
 
@@ -73,9 +72,7 @@ class Archive:
                 _log.error("Archive of %s: what is too old cannot be removed: %s", conn_id, type(problem).__name__)
 
 
-def _is_date(name: str) -> bool:
-    try:
-        date.fromisoformat(name)
-    except ValueError:
-        return False
-    return True
+def _is_day(name: str) -> bool:
+    with suppress(ValueError):
+        return date.fromisoformat(name).isoformat() == name
+    return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from collections.abc import Callable
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, conf
 
@@ -16,34 +16,16 @@ from airflow_provider_hotmart.webhooks.receiver import Receiver
 SECTION = "hotmart"
 
 
-class Events(Protocol):
-    """Where deliveries become events of assets."""
-
-    def store(self, conn_id: str, delivery: Delivery) -> bool:
-        """
-        Add events.
-
-        :return: whether the delivery was new.
-        """
-
-
 def connections() -> list[str]:
     """Give the connections that webhooks are received for."""
     return [name for name in re.split(r"[\s,]+", conf.get(SECTION, "webhook_connections", fallback="")) if name]
 
 
-def receiver_in_airflow() -> Receiver:
-    """Make the receiver of an API server."""
-    from airflow_provider_hotmart.webhooks.asset_events import AssetEvents
-
-    return assemble(AssetEvents())
-
-
-def assemble(events: Events) -> Receiver:
+def assemble(store: Callable[[str, Delivery], bool]) -> Receiver:
     """
     Make a receiver.
 
-    :param events: where deliveries become events of assets.
+    :param store: makes a delivery of a connection an event of its assets, and says whether it was a new one.
     """
     names = connections()
     folder = conf.get(SECTION, "webhook_archive", fallback="").strip()
@@ -52,7 +34,7 @@ def assemble(events: Events) -> Receiver:
     announcements = Announcements(ledger, conf.getint(SECTION, "webhook_ledger_days", fallback=31)) if ledger else None
 
     def accept(conn_id: str, delivery: Delivery, body: bytes) -> bool:
-        is_new = events.store(conn_id, delivery)
+        is_new = store(conn_id, delivery)
         if announcements is not None:
             announcements.add(conn_id, delivery.states)
         # Last: where it fails, the DAG has started all the same, and Hotmart sends the body again.

@@ -10,7 +10,6 @@ Airflow 2 has none of it, and nothing there imports this module.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,7 +20,7 @@ from airflow.models.asset import AssetActive, AssetDagRunQueue, AssetEvent, Asse
 from airflow.utils.session import create_session
 from sqlalchemy import exc, insert, select, update
 
-from airflow_provider_hotmart.webhooks.delivery import Delivery, keys
+from airflow_provider_hotmart.webhooks.delivery import Delivery
 from airflow_provider_hotmart.webhooks.seen import MAX_EVENTS, Seen, asset_uri
 
 #: Seconds for which an asset is not looked up again.
@@ -37,9 +36,8 @@ class AssetEvents:
     """
 
     def __init__(self) -> None:
+        #: By connection.
         self._seen: dict[str, Seen] = {}
-        #: By connection: threads of this process need not each hold a session to wait for the row.
-        self._locks: dict[str, threading.Lock] = {}
         #: Ids and names of assets by URI, and when they are looked up again, on the monotonic clock.
         self._assets: dict[str, tuple[int, str, float]] = {}
 
@@ -50,8 +48,9 @@ class AssetEvents:
         :param conn_id: whose webhook it is.
         :return: whether it was new; both events are in the database then.
         """
-        with self._locks.setdefault(conn_id, threading.Lock()):
-            seen = self._seen.setdefault(conn_id, Seen())
+        seen = self._seen.setdefault(conn_id, Seen())
+        # Threads of this process need not each hold a session to wait for the row.
+        with seen.lock:
             uris = (asset_uri(conn_id), asset_uri(conn_id, delivery.event))
             names = {uri: self._find(uri) for uri in uris}
             with create_session() as session:
@@ -59,9 +58,8 @@ class AssetEvents:
                 if not _lock(session, asset_id):
                     self._assets.clear()
                     raise LookupError(f"asset {uris[0]} is gone")
-                for event_id, moment, extra in _events(session, asset_id, seen):
-                    seen.add(event_id, moment, extra)
-                if any(key in seen for key in keys(delivery.extra)):
+                _read(session, asset_id, seen)
+                if seen.knows(delivery.extra):
                     return False
                 for uri, (_, name) in names.items():
                     # It reads name and URI of what it is given, and looks the asset up by them.
@@ -145,8 +143,8 @@ def _queue_anew(session: Any, asset_ids: Sequence[int]) -> None:
             session.execute(insert(row).values(asset_id=asset_id, target_dag_id=dag_id, created_at=now))
 
 
-def _events(session: Any, asset_id: int, seen: Seen) -> list[Any]:
-    """Events that were added since the last look, at most so many as are remembered, oldest first."""
+def _read(session: Any, asset_id: int, seen: Seen) -> None:
+    """Read the events that were added since the last look, at most so many as are remembered."""
     earliest = datetime.now(UTC) - timedelta(seconds=seen.lifetime)
     found = session.execute(
         select(AssetEvent.id, AssetEvent.timestamp, AssetEvent.extra)
@@ -154,4 +152,5 @@ def _events(session: Any, asset_id: int, seen: Seen) -> list[Any]:
         .order_by(AssetEvent.id.desc())
         .limit(MAX_EVENTS)
     ).all()
-    return [(event_id, moment.timestamp(), extra) for event_id, moment, extra in reversed(found)]
+    for event_id, moment, extra in reversed(found):
+        seen.add(event_id, moment.timestamp(), extra)

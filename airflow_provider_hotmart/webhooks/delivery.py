@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from airflow_provider_hotmart.api.enums import SaleStatus
 
 #: The only version that is understood. Version 1.0.0 is flat, and carries its token in the body.
@@ -84,7 +82,11 @@ class Delivery:
         :param body: as Hotmart sent it.
         :raises UnreadableError: saying what is wrong, and nothing of what the body holds.
         """
-        envelope = _decode(body)
+        try:
+            # Half of a surrogate pair in somebody's name is no reason to refuse: msgspec would.
+            envelope = json.loads(body.decode())
+        except (ValueError, RecursionError):
+            raise UnreadableError("the body is no JSON") from None
         if not isinstance(envelope, dict):
             raise UnreadableError("the body is no JSON object")
         if envelope.get("version") != VERSION:
@@ -144,17 +146,6 @@ def _digest(*facts: Any) -> int:
     return int.from_bytes(hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).digest(), "big")
 
 
-def _decode(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        # Half of a surrogate pair in somebody's name is read by the standard library alone.
-        try:
-            return json.loads(body.decode())
-        except (ValueError, RecursionError):
-            raise UnreadableError("the body is no JSON") from None
-
-
 def _part(value: dict[str, Any], name: str) -> dict[str, Any]:
     found = value.get(name)
     return found if isinstance(found, dict) else {}
@@ -191,4 +182,4 @@ def _status(event: str, purchase: dict[str, Any]) -> str | None:
     status = STATUSES.get(event) if word is None else WORDS.get(word, word)
     if status is SaleStatus.WAITING_PAYMENT and _part(purchase, "payment").get("type") == "BILLET":
         status = SaleStatus.PRINTED_BILLET
-    return None if status is None else str(getattr(status, "value", status))
+    return None if status is None else str(status)

@@ -34,10 +34,11 @@ class MountedReceiver:
 
         if not conf.get("hotmart", "webhook_connections", fallback="").strip():
             return partial(_refuse, 404, "nothing is received here")
-        from airflow_provider_hotmart.webhooks.assembly import receiver_in_airflow
-
         try:
-            self._receiver = receiver_in_airflow()
+            from airflow_provider_hotmart.webhooks.assembly import assemble
+            from airflow_provider_hotmart.webhooks.asset_events import AssetEvents
+
+            self._receiver = assemble(AssetEvents().store)
         except Exception as problem:  # noqa: BLE001 - whatever it is, the log says it, once
             if str(problem) != self._problem:
                 _log.error("No webhook is received: correct [hotmart] of the configuration: %s", problem)

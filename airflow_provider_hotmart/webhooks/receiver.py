@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_hotmart.webhooks.delivery import Delivery, UnreadableError
@@ -135,7 +134,7 @@ class Receiver:
         async with guard.lock:
             if time.monotonic() >= guard.valid_until:
                 try:
-                    guard.token = await self._in_thread(partial(self._find_token, conn_id))
+                    guard.token = await self._in_thread(self._find_token, conn_id)
                     guard.is_known = True
                 except Exception as error:  # noqa: BLE001 - whatever it is, Hotmart sends it again
                     _log.error("Webhook of %s refused: its token cannot be looked up: %s", conn_id, told(error))
@@ -173,7 +172,7 @@ class Receiver:
             # Payloads of the panel's test carry the token in the body as well.
             body = body.replace(guard.token.encode(), b"***")
         try:
-            is_new = await self._in_thread(partial(self._accept, conn_id, delivery, body))
+            is_new = await self._in_thread(self._accept, conn_id, delivery, body)
         except Exception as error:  # noqa: BLE001 - as above
             _log.error("Webhook %s of %s is not stored, and asked for again: %s", delivery.id, conn_id, told(error))
             raise Refusal(503, "the delivery cannot be stored now", RETRY_AFTER) from None
@@ -181,8 +180,8 @@ class Receiver:
         _log.info("Webhook %s of %s: %s, %s", delivery.id, conn_id, delivery.event, how)
         return is_new
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _in_thread(self, work: Callable[..., _T], *args: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
 
 def path_of(scope: Scope) -> str:

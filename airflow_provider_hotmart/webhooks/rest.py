@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
 
-from airflow_provider_hotmart.webhooks.delivery import Delivery, keys
+from airflow_provider_hotmart.webhooks.delivery import Delivery
 from airflow_provider_hotmart.webhooks.seen import MAX_EVENTS, Seen, asset_uri
 
 _log = logging.getLogger(__name__)
 #: Seconds without any byte of an answer.
 TIMEOUT = 30.0
 PAGE_SIZE = 100
+#: What to do about an answer, by its status.
+REMEDIES = {
+    401: "check the user and password, or the token",
+    403: "let the user read and create assets",
+    404: "the asset is gone, or --airflow-url is no Airflow 3",
+}
 
 
 class AirflowApiError(Exception):
@@ -44,22 +49,20 @@ class RestAssetEvents:
         self._session = requests.Session()
         self._has_token = False
         self._asset_ids: dict[str, int] = {}
+        #: By connection.
         self._seen: dict[str, Seen] = {}
         #: Connections of which everything that Airflow has was seen.
         self._up_to_date: set[str] = set()
         #: Ids of deliveries that the asset of their kind has, and that of the connection not yet.
         self._half: set[str] = set()
-        self._locks: dict[str, threading.Lock] = {}
 
-    def check(self, conn_id: str) -> None:
+    def check(self, conn_id: str) -> int:
         """
         Make sure that there is an asset that the events of a connection can go to.
 
+        :return: its id.
         :raises AirflowApiError: when there is none, or Airflow cannot be asked.
         """
-        self._asset_id(conn_id)
-
-    def _asset_id(self, conn_id: str) -> int:
         found = self._find(asset_uri(conn_id))
         if found is None:
             raise AirflowApiError(
@@ -76,13 +79,13 @@ class RestAssetEvents:
         :return: whether it was new.
         :raises AirflowApiError: when Airflow does not take it.
         """
-        with self._locks.setdefault(conn_id, threading.Lock()):
-            asset_id = self._asset_id(conn_id)
-            seen = self._seen.setdefault(conn_id, Seen())
+        seen = self._seen.setdefault(conn_id, Seen())
+        with seen.lock:
+            asset_id = self.check(conn_id)
             if conn_id not in self._up_to_date:
                 self._read(asset_id, seen)
                 self._up_to_date.add(conn_id)
-            if any(key in seen for key in keys(delivery.extra)):
+            if seen.knows(delivery.extra):
                 return False
             # Until it is known what became of it, what Airflow has is not known.
             self._up_to_date.discard(conn_id)
@@ -122,13 +125,8 @@ class RestAssetEvents:
         earliest = datetime.now(UTC) - timedelta(seconds=seen.lifetime)
         events: list[dict[str, Any]] = []
         while len(events) < MAX_EVENTS:
-            page = self._call(
-                "GET",
-                "/assets/events",
-                params={
-                    "asset_id": asset_id, "order_by": "-timestamp", "limit": PAGE_SIZE, "offset": len(events)
-                },
-            )["asset_events"]  # fmt: skip
+            params = {"asset_id": asset_id, "order_by": "-timestamp", "limit": PAGE_SIZE, "offset": len(events)}
+            page = self._call("GET", "/assets/events", params=params)["asset_events"]
             events += page
             last = page[-1] if len(page) == PAGE_SIZE else None
             if last is None or last["id"] <= seen.last_id or datetime.fromisoformat(last["timestamp"]) < earliest:
@@ -150,20 +148,11 @@ class RestAssetEvents:
                 self._has_token = False
             if not answer.ok or answer.is_redirect:
                 self._has_token = False
-                raise AirflowApiError(f"{method} {path} was answered {answer.status_code}: {_remedy(answer)}")
+                remedy = REMEDIES.get(answer.status_code, "look into the log of the API server")
+                raise AirflowApiError(f"{method} {path} was answered {answer.status_code}: {remedy}")
             return answer.json()
         except requests.RequestException as problem:
             raise AirflowApiError(f"{method} {path}: {type(problem).__name__}: check --airflow-url") from None
-
-
-def _remedy(answer: requests.Response) -> str:
-    """Tell what to do about an answer."""
-    remedies: Mapping[int, str] = {
-        401: "check the user and password, or the token",
-        403: "let the user read and create assets",
-        404: "the asset is gone, or --airflow-url is no Airflow 3",
-    }
-    return remedies.get(answer.status_code, "look into the log of the API server")
 
 
 def password_login(url: str, user: str, password: str) -> Callable[[], str]:

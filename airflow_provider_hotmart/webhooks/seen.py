@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,8 @@ class Seen:
     lifetime = MAX_DAYS * 86400.0
 
     def __init__(self) -> None:
+        #: Held by whoever looks here and adds an event.
+        self.lock = threading.Lock()
         #: Id of the newest event that was added.
         self.last_id = 0
         #: When each was seen, in seconds since the epoch, oldest first.
@@ -53,5 +56,7 @@ class Seen:
                 break
             del self._moments[key]
 
-    def __contains__(self, key: int) -> bool:
-        return self._moments.get(key, 0.0) >= time.time() - self.lifetime
+    def knows(self, extra: Mapping[str, Any]) -> bool:
+        """Tell whether the same event has been added."""
+        earliest = time.time() - self.lifetime
+        return any(self._moments.get(key, 0.0) >= earliest for key in keys(extra))

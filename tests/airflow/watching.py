@@ -66,7 +66,7 @@ def record_as(run: Run | None, ledger: Any, sale: Sale) -> None:
     """Write into a ledger file that a run or, without one, a watcher reported an approved sale; it has no filter."""
     watch = Watch("hotmart_default")
     facts = {"transaction": sale.transaction, "transaction_status": "APPROVED", "product": None}
-    digests = watch.digests([{**facts, **one} for one in sale.participants], watch.scope)
+    digests = [one.digest for one in watch.identify([{**facts, **one} for one in sale.participants])]
     FileLedger(Owner(watch.scope, run, watch.lookback), ledger).record(digests, time.time(), None)
 
 

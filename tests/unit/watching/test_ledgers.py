@@ -33,7 +33,7 @@ WEEK = timedelta(days=7)
 
 
 def run_of(name: str) -> Run:
-    return Run("dag", "task", name, -1, 1)
+    return Run("dag", "task", name)
 
 
 def owner(run: str | None = "run-1", scope: bytes = SCOPE, lookback: timedelta = WEEK) -> Owner:
@@ -222,11 +222,11 @@ def test_what_many_processes_recorded_at_the_same_time_is_all_there(tmp_path: Pa
 def test_a_reservation_keeps_others_out_until_its_end(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_file, "LOCK_TIMEOUT", 0.3)
     holder, other = FileLedger(owner("run-1"), path), FileLedger(owner("run-2"), path)
-    with holder.reserve(NOW) as reservation:
+    with holder.reserve(NOW) as record:
         with pytest.raises(StorageError, match="is being written by another run: run this again") as caught:
             other.record([2], NOW, None)
         assert not caught.value.permanent
-        reservation.record([1], None)
+        record([1], None)
     other.record([2], NOW, None)
     assert known(path) == {1, 2}
 
@@ -290,10 +290,10 @@ def test_after_a_stop_nothing_is_recorded(kind: Any, path: str) -> None:
     run = TaskRun(xcoms, 1)
     ledger = kind(owner("run-1"), path if kind is FileLedger else run)
     ledger.load(NOW)
-    with ledger.reserve(NOW) as reservation:
+    with ledger.reserve(NOW) as record:
         ledger.stop()
         with pytest.raises(StorageError, match="the task was stopped") as caught:
-            reservation.record([1], 100)
+            record([1], 100)
     assert not caught.value.permanent
     assert xcoms.values() == []
     assert known(path) == set()
@@ -324,9 +324,9 @@ def leave_lock(path: str, age: float, name: str = "ledger.json.lock") -> bytes:
 
 
 def test_a_lock_file_is_gone_afterwards(elsewhere: str) -> None:
-    with FileLedger(owner(), elsewhere).reserve(NOW) as reservation:
+    with FileLedger(owner(), elsewhere).reserve(NOW) as record:
         assert list(locks(elsewhere)) == ["ledger.json.lock"]
-        reservation.record([1], None)
+        record([1], None)
     assert locks(elsewhere) == {}
 
 
@@ -398,10 +398,10 @@ def test_a_lock_that_was_held_for_too_long_records_nothing_and_is_left_to_run_ou
     elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "LEASE", lease.CLOCK_SKEW + 0.1)
-    with FileLedger(owner(), elsewhere).reserve(NOW) as reservation:
+    with FileLedger(owner(), elsewhere).reserve(NOW) as record:
         time.sleep(0.2)
         with pytest.raises(StorageError, match="was held for more than") as caught:
-            reservation.record([1], None)
+            record([1], None)
     assert not caught.value.permanent
     assert known(elsewhere) == set()
     assert list(locks(elsewhere)) == ["ledger.json.lock"]
@@ -607,16 +607,16 @@ def test_a_run_may_record_what_another_recorded_that_failed(path: str) -> None:
     assert loaded(path, "three", one=False) == {1}
 
 
-def test_another_try_is_the_same_run(path: str) -> None:
-    first = FileLedger(Owner(SCOPE, Run("dag", "task", "run-1", 3, 1), WEEK), path)
-    first.load(NOW)
+def test_each_instance_of_a_mapped_task_is_a_run_of_its_own(path: str) -> None:
+    first, again, other = (
+        FileLedger(Owner(SCOPE, Run("dag", "task", "run-1", map_index), WEEK), path) for map_index in (3, 3, 4)
+    )
     first.record([1], NOW, None)
-    second = FileLedger(Owner(SCOPE, Run("dag", "task", "run-1", 3, 2), WEEK), path)
-    assert second.load(NOW).known == set()
+    assert again.load(NOW).known == set()
+    assert other.load(NOW).known == {1}
     with fsspec.open(path, "r") as file:
         [entry] = json.load(file)["entries"]
     assert Run(**entry["run"]) == Run("dag", "task", "run-1", 3)
-    assert entry["run"]["try_number"] == 1
 
 
 # XComs
@@ -689,7 +689,7 @@ def test_clearing_a_run_does_not_forget_when_the_watch_began(cleared: int) -> No
 def test_nothing_but_digests_and_dates_is_pushed() -> None:
     xcoms = XComs()
     xcoms_report(xcoms, 1, 1, 2, since=100)
-    run = {"dag_id": "dag", "task_id": "task", "run_id": "run-1", "map_index": -1, "try_number": 1}
+    run = {"dag_id": "dag", "task_id": "task", "run_id": "run-1", "map_index": -1}
     entry = {"scope": SCOPE.hex(), "run": run, "until": NOW + 8 * DAY, "ids": pack([1, 2])}
     assert sorted(xcoms.values(), key=str) == [100, entry]
 

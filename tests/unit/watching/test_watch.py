@@ -34,7 +34,7 @@ def participant(**changes: Any) -> dict[str, Any]:
 
 def digests(*records: dict[str, Any], watch: Watch = WATCH) -> list[int]:
     """Of the participants in one answer."""
-    return list(watch.digests(records, watch.scope))
+    return [one.digest for one in watch.identify(records)]
 
 
 def digest(watch: Watch = WATCH, **changes: Any) -> int:
