@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -225,7 +225,7 @@ class Endpoint:
         )
 
 
-def columns(text: str, **flags: bool) -> Iterator[Column]:
+def columns(text: str, **flags: bool) -> tuple[Column, ...]:
     """
     Read columns written one after the other, ``path:type``; the type of plain text is left out.
 
@@ -234,15 +234,16 @@ def columns(text: str, **flags: bool) -> Iterator[Column]:
 
     :param flags: of all of them.
     """
+    read = []
     for word in text.split():
         path, _, kind = word.rstrip("!?").partition(":")
         kind, _, names = kind.rstrip(")").partition("(")
         personal = flags.get("personal", "!" in word)
         inside = tuple(names.split(",")) if names else ()
-        yield Column(path, kind or "text", personal, flags.get("optional", "?" in word), names=inside)
+        read.append(Column(path, kind or "text", personal, flags.get("optional", "?" in word), names=inside))
+    return tuple(read)
 
 
-def prefixed(prefix: str, made: Iterable[Column]) -> Iterator[Column]:
+def prefixed(prefix: str, made: Iterable[Column]) -> tuple[Column, ...]:
     """Put columns into an object of that name."""
-    for column in made:
-        yield replace(column, path=f"{prefix}{column.path}")
+    return tuple(replace(column, path=f"{prefix}{column.path}") for column in made)

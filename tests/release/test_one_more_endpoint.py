@@ -29,10 +29,8 @@ PRODUCT_REVIEWS = Endpoint(
     path="/products/api/v1/reviews",
     noun="reviews",
     identity=("id",),
-    columns=tuple(
-        columns(
-            "id:integer rating:integer created_at:moment product.id:integer product.name buyer.ucode? buyer.email!?"
-        )
+    columns=columns(
+        "id:integer rating:integer created_at:moment product.id:integer product.name buyer.ucode? buyer.email!?"
     ),
     filters=(Filter("product_id", "id", several=True), Filter("buyer_email", personal=True)),
 )

@@ -11,8 +11,8 @@ PRODUCTS = Endpoint(
     path="/products/api/v1/products",
     noun="products",
     identity=("id",),
-    columns=tuple(
-        columns("id:integer name ucode status created_at:moment format is_subscription:boolean warranty_period:integer")
+    columns=columns(
+        "id:integer name ucode status created_at:moment format is_subscription:boolean warranty_period:integer"
     ),
     filters=(
         Filter("product_id", "id", several=True, parameter="id"),
@@ -28,11 +28,9 @@ PRODUCT_OFFERS = Endpoint(
     path="/products/api/v1/products/{product_ucode}/offers",
     noun="offers",
     identity=("code",),
-    columns=tuple(
-        columns(
-            "code name description price.value:decimal price.currency_code payment_mode is_main_offer:boolean "
-            "is_currency_conversion_enabled:boolean is_smart_recovery_enabled:boolean"
-        )
+    columns=columns(
+        "code name description price.value:decimal price.currency_code payment_mode is_main_offer:boolean "
+        "is_currency_conversion_enabled:boolean is_smart_recovery_enabled:boolean"
     ),
     filters=(_OF_PRODUCT,),
 )
@@ -43,12 +41,10 @@ PRODUCT_PLANS = Endpoint(
     path="/products/api/v1/products/{product_ucode}/plans",
     noun="plans",
     identity=("code",),
-    columns=tuple(
-        columns(
-            "code name description price.value:decimal price.currency_code periodicity max_installments:integer "
-            "payment_mode trial_period:integer? is_subscription_recovery_enabled:boolean "
-            "is_switch_plan_enabled:boolean"
-        )
+    columns=columns(
+        "code name description price.value:decimal price.currency_code periodicity max_installments:integer "
+        "payment_mode trial_period:integer? is_subscription_recovery_enabled:boolean "
+        "is_switch_plan_enabled:boolean"
     ),
     filters=(
         Filter(
@@ -68,11 +64,9 @@ PRODUCT_COUPONS = Endpoint(
     path="/products/api/v1/coupon/product/{product_id}",
     noun="coupons",
     identity=("id",),
-    columns=tuple(
-        columns(
-            "id:integer coupon_code discount:ratio start_date:moment status active:boolean "
-            "time_zone.id time_zone.name time_zone.offset time_zone.description"
-        )
+    columns=columns(
+        "id:integer coupon_code discount:ratio start_date:moment status active:boolean "
+        "time_zone.id time_zone.name time_zone.offset time_zone.description"
     ),
     filters=(
         Filter("product_id", "id", several=True, in_path=True, found_by=Found(PRODUCTS, "id")),

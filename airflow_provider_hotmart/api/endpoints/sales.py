@@ -41,18 +41,16 @@ SALES = _endpoint(
     name="sales",
     path="/payments/api/v1/sales/history",
     identity=("purchase.transaction",),
-    columns=tuple(
-        columns(
-            "product.id:integer product.name buyer.name!? buyer.ucode? buyer.email!? producer.name!? producer.ucode? "
-            "purchase.transaction purchase.order_date:moment purchase.approved_date:moment? purchase.status "
-            "purchase.recurrency_number:integer? purchase.is_subscription:boolean purchase.commission_as "
-            "purchase.price.value:decimal purchase.price.currency_code purchase.payment.method "
-            "purchase.payment.type purchase.payment.installments_number:integer purchase.tracking.source? "
-            "purchase.tracking.source_sck? purchase.tracking.external_code? purchase.warranty_expire_date:moment? "
-            "purchase.offer.code purchase.offer.payment_mode purchase.hotmart_fee.total:decimal "
-            "purchase.hotmart_fee.fixed:decimal purchase.hotmart_fee.base:decimal "
-            "purchase.hotmart_fee.percentage:ratio purchase.hotmart_fee.currency_code"
-        )
+    columns=columns(
+        "product.id:integer product.name buyer.name!? buyer.ucode? buyer.email!? producer.name!? producer.ucode? "
+        "purchase.transaction purchase.order_date:moment purchase.approved_date:moment? purchase.status "
+        "purchase.recurrency_number:integer? purchase.is_subscription:boolean purchase.commission_as "
+        "purchase.price.value:decimal purchase.price.currency_code purchase.payment.method "
+        "purchase.payment.type purchase.payment.installments_number:integer purchase.tracking.source? "
+        "purchase.tracking.source_sck? purchase.tracking.external_code? purchase.warranty_expire_date:moment? "
+        "purchase.offer.code purchase.offer.payment_mode purchase.hotmart_fee.total:decimal "
+        "purchase.hotmart_fee.fixed:decimal purchase.hotmart_fee.base:decimal "
+        "purchase.hotmart_fee.percentage:ratio purchase.hotmart_fee.currency_code"
     ),
     filters=(
         TRANSACTION,
@@ -93,13 +91,11 @@ SALES_COMMISSIONS = _endpoint(
     name="sales_commissions",
     path="/payments/api/v1/sales/commissions",
     identity=("transaction",),
-    columns=tuple(
-        columns(
-            "transaction product.id:integer product.name exchange_rate_currency_payout:ratio commissions.source "
-            "commissions.commission.value:decimal commissions.commission.currency_code? "
-            "commissions.commission.currency_value? commissions.user.ucode? commissions.user.name!? "
-            "commissions.user.email!?"
-        )
+    columns=columns(
+        "transaction product.id:integer product.name exchange_rate_currency_payout:ratio commissions.source "
+        "commissions.commission.value:decimal commissions.commission.currency_code? "
+        "commissions.commission.currency_value? commissions.user.ucode? commissions.user.name!? "
+        "commissions.user.email!?"
     ),
     filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _COMMISSION_AS),
     status_key="transaction_status",
@@ -112,12 +108,10 @@ SALES_PRICE_DETAILS = _endpoint(
     name="sales_price_details",
     path="/payments/api/v1/sales/price/details",
     identity=("transaction",),
-    columns=tuple(
-        columns(
-            "transaction product.id:integer product.name base.value:decimal base.currency_code total.value:decimal "
-            "total.currency_code vat.value:decimal vat.currency_code fee.value:decimal? fee.currency_code? "
-            "coupon.code? coupon.value:ratio? real_conversion_rate:ratio"
-        )
+    columns=columns(
+        "transaction product.id:integer product.name base.value:decimal base.currency_code total.value:decimal "
+        "total.currency_code vat.value:decimal vat.currency_code fee.value:decimal? fee.currency_code? "
+        "coupon.code? coupon.value:ratio? real_conversion_rate:ratio"
     ),
     filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _PAYMENT_TYPE),
     refusable=(*ALIASES, SaleStatus.NO_FUNDS, SaleStatus.PRE_ORDER, SaleStatus.PROCESSING_TRANSACTION),
@@ -130,7 +124,7 @@ SALES_SUMMARY = _endpoint(
     path="/payments/api/v1/sales/summary",
     noun="currencies",
     identity=("total_value.currency_code",),
-    columns=tuple(columns("total_items:integer total_value.value:decimal total_value.currency_code")),
+    columns=columns("total_items:integer total_value.value:decimal total_value.currency_code"),
     filters=(
         TRANSACTION,
         _TRANSACTION_STATUS,
