@@ -12,7 +12,7 @@ from msgspec import Raw
 from airflow_provider_hotmart.api.endpoint import Column
 from airflow_provider_hotmart.api.errors import HotmartColumnError
 from airflow_provider_hotmart.api.participants import mappings
-from airflow_provider_hotmart.api.rows import Record
+from airflow_provider_hotmart.api.rows import Record, at
 from airflow_provider_hotmart.api.values import CONVERTERS, PRECISION, SCALE, MisfitError, to_json, to_text
 
 #: The column of what the table does not know, as JSON.
@@ -92,7 +92,7 @@ class Flattener:
         """
         Make the rows of some records.
 
-        :param records: decoded, with exact numbers, as :func:`~.values.exact_objects` gives them.
+        :param records: decoded, numbers that are not whole as ``Decimal``.
         :param places: of :func:`places_of`.
         :raises HotmartColumnError: for an amount of money that its column cannot hold, naming the row.
         """
@@ -104,7 +104,7 @@ class Flattener:
             other = self._fill(self._tree, record, row, "")
         except MisfitError as misfit:
             what, value = misfit.args
-            name = ", ".join(f"{path} {_at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
+            name = ", ".join(f"{path} {at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
             raise HotmartColumnError(
                 f"{what}: write JSON Lines in Hotmart's own shape, which take it as it is "
                 f"[{_shown(value)}, row of {name}]"
@@ -112,7 +112,7 @@ class Flattener:
         if other:
             row[self._other] = to_json(other)
         if self._user_key is not None:
-            row[self._user_key] = _at(record, "user.ucode") or (None if place is None else f"#{place}")
+            row[self._user_key] = at(record, "user.ucode") or (None if place is None else f"#{place}")
         return row
 
     def _fill(self, node: Mapping[str, Any], value: Mapping[str, Any], row: Row, path: str) -> dict[str, Any] | None:
@@ -199,12 +199,6 @@ def places_of(records: Sequence[Record]) -> Iterator[int | None]:
         word = bytes(role) if isinstance(role, Raw) else role
         met[word] += 1
         yield met[word]
-
-
-def _at(record: Any, path: str) -> Any:
-    for name in path.split("."):
-        record = record.get(name) if isinstance(record, Mapping) else None
-    return record
 
 
 def _shown(value: Any) -> str:

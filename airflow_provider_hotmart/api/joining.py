@@ -25,10 +25,11 @@ from airflow_provider_hotmart.api.endpoints import (
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filter_values import parse_texts, suggestion
 from airflow_provider_hotmart.api.filters import Query
+from airflow_provider_hotmart.api.json_text import decode, decode_fields
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.request import Request
-from airflow_provider_hotmart.api.rows import CHUNK_RECORDS, decode, fields, identity, joined, objects
+from airflow_provider_hotmart.api.rows import CHUNK_RECORDS, at, identity, joined, objects
 
 _log = logging.getLogger(__name__)
 #: What can be joined with a sale, by the name that it has in a record.
@@ -126,7 +127,7 @@ class SalesListing(Listing):
         """Read the history; count its sales by the currency of their fee, where that is to be compared."""
         for answer in super()._answers():
             if self._reconcile:
-                self._sales.update(_at(row, _CURRENCY) for row in answer.rows)
+                self._sales.update(at(decode(row), _CURRENCY) for row in answer.rows)
             yield answer
 
     def _lacking(self, endpoint: Endpoint) -> list[str]:
@@ -231,7 +232,7 @@ class SalesListing(Listing):
                 # The sales may have moved since they were listed: both must be looked at now.
                 again: Counter[str | None] = Counter()
                 for batch in Listing(self._client, replace(query, select=(_CURRENCY,)), self._session):
-                    again.update(_in(record, _CURRENCY) for record in objects(batch))
+                    again.update(at(record, _CURRENCY) for record in objects(batch))
                 differing = self._differing(again)
                 if differing:
                     self._report(differing)
@@ -282,14 +283,4 @@ def _code(row: Raw) -> str:
 
 def _without_shared(row: Raw) -> dict[str, Any]:
     """Leave out of a part what the history says of the sale too."""
-    return {name: value for name, value in fields(row).items() if name not in ("transaction", "product")}
-
-
-def _at(row: Raw, path: str) -> Any:
-    return _in(decode(row), path)
-
-
-def _in(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+    return {name: value for name, value in decode_fields(row).items() if name not in ("transaction", "product")}

@@ -1,8 +1,7 @@
-"""From the rows of a page to records: participants of a sale, ``select``, identity; and records to JSON."""
+"""From the rows of a page to records: participants of a sale, ``select``, identity."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from msgspec import Raw
 from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import Query
+from airflow_provider_hotmart.api.json_text import decode, decode_fields, decode_lines, encode, json_lines
 from airflow_provider_hotmart.api.participants import Participant, Sale, participants
 
 #: A row as Hotmart wrote it, or a participant or dictionary whose values are either such raw JSON or decoded.
@@ -23,14 +23,7 @@ FIRST_MILLISECOND = 100_000_000_000
 #: Records that are decoded at a time.
 CHUNK_RECORDS = 50
 
-_decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
-_decode = msgspec.json.Decoder().decode
-_decode_lines = {
-    float: msgspec.json.Decoder().decode_lines,
-    Decimal: msgspec.json.Decoder(float_hook=Decimal).decode_lines,
-}
-_encoder = msgspec.json.Encoder()
 
 
 class RecordReader:
@@ -76,7 +69,7 @@ class RecordReader:
             asked = {key: raw_status, **stamp}
         is_filtered = self._list is not None and bool(query.kept or query.between)
         for row in rows:
-            content = fields(row)
+            content = decode_fields(row)
             elements = None if self._list is None else self._elements(content.pop(self._list, None))
             own = {"transaction": content.pop("transaction"), **asked} if "transaction" in content else asked
             own = {**own, **content}
@@ -120,13 +113,13 @@ class RecordReader:
     def _is_kept(self, content: dict[str, Any]) -> bool:
         """Tell whether a row, or an element of the list in one, fulfils the filters that are applied here."""
         for path, values in self._query.kept.items():
-            text = at(content, path.split("."))
+            text = at(content, path)
             if isinstance(text, str):
                 self.met.add((path, text))
             if text not in values:
                 return False
         for path, (start, end) in self._query.between.items():
-            moment = at(content, path.split("."))
+            moment = at(content, path)
             if isinstance(moment, (int, float)):
                 milliseconds = moment if moment >= FIRST_MILLISECOND else moment * 1000
                 if milliseconds < start or (end is not None and milliseconds >= end):
@@ -213,22 +206,14 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
 
     :raises HotmartResponseError: when the row lacks the first value of its identity.
     """
-    content = decode(row)
-    values = [at(content, path.split(".")) for path in endpoint.identity]
+    content = decode(encode(row) if isinstance(row, Sale) else row)
+    values = [at(content, path) for path in endpoint.identity]
     if values and values[0] in (None, ""):
         raise HotmartResponseError(
             f"Hotmart's answer has another form than documented: report it (a row has no {endpoint.identity[0]})",
             path=endpoint.path,
         )
     return tuple(values) or (json_lines([row]),)
-
-
-def json_lines(records: Sequence[Any]) -> bytes:
-    """Write records as JSON Lines: UTF-8, one per line."""
-    try:
-        return _encoder.encode_lines(records)
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
-        return b"".join(json.dumps(_plain(record), separators=(",", ":")).encode() + b"\n" for record in records)
 
 
 def objects(records: Sequence[Record], number: type[float | Decimal] = float) -> Iterator[dict[str, Any]]:
@@ -238,28 +223,7 @@ def objects(records: Sequence[Record], number: type[float | Decimal] = float) ->
     :param number: what numbers that are not whole become.
     """
     for start in range(0, len(records), CHUNK_RECORDS):
-        lines = json_lines(records[start : start + CHUNK_RECORDS])
-        try:
-            decoded = _decode_lines[number](lines)
-        except msgspec.DecodeError:  # half of a surrogate pair
-            decoded = [json.loads(line, parse_float=number) for line in lines.splitlines()]
-        yield from decoded
-
-
-def decode(value: Any) -> Any:
-    """Decode raw JSON, or a row whose values are."""
-    if isinstance(value, Sale):
-        value = _encoder.encode(value)
-    try:
-        return _decode(value)
-    except msgspec.DecodeError:  # half of a surrogate pair
-        return json.loads(bytes(value))
-
-
-def _plain(record: Any) -> Any:
-    if isinstance(record, dict):
-        return {name: decode(value) if isinstance(value, Raw) else value for name, value in record.items()}
-    return decode(record)
+        yield from decode_lines(json_lines(records[start : start + CHUNK_RECORDS]), number)
 
 
 def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
@@ -268,20 +232,12 @@ def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
 
     :param parts: raw, or dictionaries of raw values, or None.
     """
-    return Raw(_encoder.encode({**fields(row), **parts}))
+    return Raw(encode({**decode_fields(row), **parts}))
 
 
-def fields(row: Raw) -> dict[str, Any]:
-    """Decode a row, but not the values in it."""
-    try:
-        return _decode_row(row)
-    except msgspec.DecodeError:
-        return dict(decode(row))
-
-
-def at(value: Any, names: Sequence[str]) -> Any:
-    """Look up a scalar by the names that lead to it; None where there is none."""
-    for name in names:
+def at(value: Any, path: str) -> Any:
+    """Look up the scalar that a dot path leads to; None where there is none."""
+    for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, Raw):
             value = decode(value)

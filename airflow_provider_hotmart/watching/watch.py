@@ -23,9 +23,10 @@ from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filter_values import ALL, parse_filter
 from airflow_provider_hotmart.api.filters import Query, build_query
 from airflow_provider_hotmart.api.flat import places_of
+from airflow_provider_hotmart.api.json_text import decode, json_lines
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.participants import mappings
-from airflow_provider_hotmart.api.rows import Record, RecordReader, decode, json_lines
+from airflow_provider_hotmart.api.rows import Record, RecordReader
 from airflow_provider_hotmart.api.windows import Window, iso
 
 _log = logging.getLogger(__name__)

@@ -25,9 +25,9 @@ from airflow_provider_hotmart.api.errors import (
     HotmartStoppedError,
 )
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.listing import Listing
-from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Quirks
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.faults import ROW_EDITS
