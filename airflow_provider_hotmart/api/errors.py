@@ -115,3 +115,8 @@ class HotmartNotJsonError(HotmartResponseError):
 
 class HotmartStoppedError(HotmartError):
     """The listing was stopped before its end, because its task was."""
+
+
+def unexpected_form(what: str, path: str) -> HotmartResponseError:
+    """Say that an answer is JSON of another form than promised."""
+    return HotmartResponseError(f"Hotmart's answer has another form than documented: report it ({what})", path=path)

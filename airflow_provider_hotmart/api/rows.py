@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, unexpected_form
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.json_text import decode, decode_fields, decode_lines, encode, json_lines
 from airflow_provider_hotmart.api.participants import Participant, Sale, participants
@@ -58,28 +58,12 @@ class RecordReader:
             return [*participants(rows, raw_status)]
         if self._list is None and (query.kept or query.between):
             rows = [row for row in rows if self._is_kept(decode(row))]
-        if query.select:
-            return [record for row in rows for record in self._selected(decode(row), status, stamp)]
         key = query.endpoint.status_key
-        if self._list is None and key is None and not stamp:
+        own_status = status if query.select else raw_status  # like the values beside it
+        asked = {**({} if key is None else {key: own_status}), **stamp}
+        if self._list is None and not query.select and not asked:
             return list(rows)
-        records: list[Record] = []
-        asked = dict(stamp)
-        if key is not None:
-            asked = {key: raw_status, **stamp}
-        is_filtered = self._list is not None and bool(query.kept or query.between)
-        for row in rows:
-            content = decode_fields(row)
-            elements = None if self._list is None else self._elements(content.pop(self._list, None))
-            own = {"transaction": content.pop("transaction"), **asked} if "transaction" in content else asked
-            own = {**own, **content}
-            if elements is None:
-                records.append(own)
-                continue
-            if is_filtered:
-                elements = [one for one in elements if self._is_kept(one)]
-            records += [{**own, **one} for one in elements]
-        return records
+        return [record for row in rows for record in self._records(row, asked)]
 
     def check(self, rows_met: bool) -> None:
         """
@@ -94,20 +78,40 @@ class RecordReader:
             if path not in self.matched and not self._query.endpoint.knows(path):
                 refuse_select(self._query, path)
 
+    def _records(self, row: Raw, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """
+        Make the records of a row, reduced to what was selected.
+
+        :param asked: what they say because it was asked for.
+        """
+        select = self._query.select
+        content = decode(row) if select else decode_fields(row)
+        own = content
+        if select:
+            self.matched.update(path for path in select if path not in self.matched and _has(content, path.split(".")))
+            own = keep(content, select)
+        first = {"transaction": own.pop("transaction")} if "transaction" in own else {}
+        own = {**first, **asked, **own}
+        if self._list is None:
+            return [own]
+        elements = self._elements(content.get(self._list))
+        selected = own.pop(self._list, None)
+        parts = (selected or [{}] * len(elements)) if select else elements
+        if self._query.kept or self._query.between:
+            parts = [part for element, part in zip(elements, parts, strict=True) if self._is_kept(element)]
+        return [{**own, **part} for part in parts]
+
     def _elements(self, found: Any) -> list[dict[str, Any]]:
         """Read the list in a row whose elements become records."""
-        try:
-            if found is None or isinstance(found, Raw):
-                return [] if found is None else _decode_list(found) or []
-        except msgspec.ValidationError:
-            found = None
-        except msgspec.DecodeError:
-            found = decode(found)
+        if isinstance(found, Raw):
+            try:
+                return _decode_list(found) or []
+            except msgspec.DecodeError:
+                found = decode(found)
+        if found is None:
+            return []
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise HotmartResponseError(
-                f"Hotmart's answer has another form than documented: report it ({self._list} is no list of objects)",
-                path=self._query.endpoint.path,
-            )
+            raise unexpected_form(f"{self._list} is no list of objects", self._query.endpoint.path)
         return found
 
     def _is_kept(self, content: dict[str, Any]) -> bool:
@@ -125,24 +129,6 @@ class RecordReader:
                 if milliseconds < start or (end is not None and milliseconds >= end):
                     return False
         return True
-
-    def _selected(self, row: dict[str, Any], status: str | None, stamp: Mapping[str, Any]) -> Iterable[Record]:
-        """Reduce a row to what was selected, the status, and what else was asked for."""
-        query = self._query
-        for path in query.select:
-            if path not in self.matched and _has(row, path.split(".")):
-                self.matched.add(path)
-        own = keep(row, query.select)
-        key = query.endpoint.status_key
-        asked = {**({} if key is None else {key: status}), **stamp}
-        if self._list is None:
-            yield {**asked, **own} if stamp else {**own, **asked}
-            return
-        everything = self._elements(row.get(self._list))
-        kept = own.pop(self._list, None) or [{}] * len(everything)
-        for element, part in zip(everything, kept, strict=True):
-            if self._is_kept(element):
-                yield {**own, **asked, **part}
 
 
 def refuse_select(query: Query, path: str) -> None:
@@ -209,10 +195,7 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
     content = decode(encode(row) if isinstance(row, Sale) else row)
     values = [at(content, path) for path in endpoint.identity]
     if values and values[0] in (None, ""):
-        raise HotmartResponseError(
-            f"Hotmart's answer has another form than documented: report it (a row has no {endpoint.identity[0]})",
-            path=endpoint.path,
-        )
+        raise unexpected_form(f"a row has no {endpoint.identity[0]}", endpoint.path)
     return tuple(values) or (json_lines([row]),)
 
 
