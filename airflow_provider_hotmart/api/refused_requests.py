@@ -48,10 +48,7 @@ def explain_age(query: Query, error: HotmartInvalidRequestError) -> None:
     raise HotmartInvalidRequestError(
         f"Hotmart refuses {name}, probably for its age: give {iso(oldest)[:10]} ({MAX_AGE.days} days ago) or later "
         f"[{iso(window.start)}]",
-        status=error.status,
-        error=error.error,
-        description=error.description,
-        path=error.path,
+        **error.facts,
     ) from None
 
 
@@ -83,8 +80,5 @@ def read_refused(pagination: Pagination, query: Query, request: Request, error: 
         raise HotmartInvalidRequestError(
             f"Hotmart refuses {open_ends[0][0].start[1]} alone: filter by other dates "
             "(it shows none that goes on with an end)",
-            status=error.status,
-            error=error.error,
-            description=error.description,
-            path=error.path,
+            **error.facts,
         )

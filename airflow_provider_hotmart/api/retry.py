@@ -92,8 +92,5 @@ class Retrier:
             f"to wait {asked} after {self._waited:.0f} s of waiting, where the connection allows "
             f"{self._policy.max_rate_limit_wait:.0f} s",
             retry_after=error.retry_after,
-            status=error.status,
-            error=error.error,
-            description=error.description,
-            path=error.path,
+            **error.facts,
         )
