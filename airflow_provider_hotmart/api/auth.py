@@ -141,8 +141,8 @@ class TokenCache:
         return token.value
 
 
+#: Without a lock, which a fork could leave locked: each look-up is a single step.
 _caches: dict[Hashable, TokenCache] = {}
-_caches_lock = threading.Lock()
 
 
 def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
@@ -152,13 +152,10 @@ def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
     :param credential: what tells credentials apart.
     :param clock: gives the time.
     """
-    with _caches_lock:
-        return _caches.setdefault((credential, clock), TokenCache(clock))
+    return _caches.setdefault((credential, clock), TokenCache(clock))
 
 
 def _forked() -> None:
-    global _caches_lock
-    _caches_lock = threading.Lock()
     for cache in _caches.values():
         cache.forked()
 
