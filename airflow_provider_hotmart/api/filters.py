@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_hotmart.api.dates import parse_datetime
 from airflow_provider_hotmart.api.endpoint import DateRange, Endpoint, Filter
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.filter_values import ALL, parse_filter, parse_texts, suggestion
+from airflow_provider_hotmart.api.filter_values import ALL, did_you_mean, parse_filter, parse_texts
 from airflow_provider_hotmart.api.windows import Window, iso
 
 #: Window where no dates are given.
@@ -248,8 +248,7 @@ def refuse_unmet(query: Query, met: Collection[tuple[str, str]]) -> None:
     for key, value, name in query.unverified:
         if (key, value) not in met:
             known = [str(word) for word in query.endpoint.filter(name).words or ()]
-            meant = suggestion(value, known)
-            hint = f" (did you mean {meant!r}?)" if meant else ""
+            hint = did_you_mean(value, known)
             raise HotmartInvalidRequestError(
                 f"{name} {value!r} finds nothing{hint}; expected one of {', '.join(known)}"
             )

@@ -23,7 +23,7 @@ from airflow_provider_hotmart.api.endpoints import (
     SALES_SUMMARY,
 )
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
-from airflow_provider_hotmart.api.filter_values import parse_texts, suggestion
+from airflow_provider_hotmart.api.filter_values import did_you_mean, parse_texts
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.json_text import decode, decode_fields
 from airflow_provider_hotmart.api.listing import Listing
@@ -51,8 +51,7 @@ def parse_include(value: Any) -> tuple[str, ...]:
     names = () if value is None else parse_texts(value, "include")
     for name in names:
         if name not in PARTS:
-            meant = suggestion(name, list(PARTS))
-            hint = f" (did you mean {meant!r}?)" if meant else ""
+            hint = did_you_mean(name, PARTS)
             raise HotmartInvalidRequestError(f"include {name!r} is unknown{hint}; expected {', '.join(PARTS)}")
     return names
 
