@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import (
+from airflow_provider_hotmart.api.endpoints.sales import (
     SALES,
     SALES_COMMISSIONS,
     SALES_PARTICIPANTS,

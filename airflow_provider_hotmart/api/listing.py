@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from airflow_provider_hotmart.api.client import HotmartClient, Session
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import SALES
+from airflow_provider_hotmart.api.endpoints.sales import SALES
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filters import Query, refuse_unmet
 from airflow_provider_hotmart.api.lifecycle import ALIASES

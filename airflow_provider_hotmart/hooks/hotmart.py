@@ -13,22 +13,17 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import (
-    CLUB_LESSONS,
-    CLUB_MODULES,
-    CLUB_PAGES,
-    CLUB_USERS,
-    EVENT_TICKETS,
-    EVENTS,
-    PRODUCT_COUPONS,
-    PRODUCT_OFFERS,
-    PRODUCT_PLANS,
-    PRODUCTS,
+from airflow_provider_hotmart.api.endpoints.club import CLUB_LESSONS, CLUB_MODULES, CLUB_PAGES, CLUB_USERS
+from airflow_provider_hotmart.api.endpoints.events import EVENT_TICKETS, EVENTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCT_COUPONS, PRODUCT_OFFERS, PRODUCT_PLANS, PRODUCTS
+from airflow_provider_hotmart.api.endpoints.sales import (
     SALES,
     SALES_COMMISSIONS,
     SALES_PARTICIPANTS,
     SALES_PRICE_DETAILS,
     SALES_SUMMARY,
+)
+from airflow_provider_hotmart.api.endpoints.subscriptions import (
     SUBSCRIBER_PURCHASES,
     SUBSCRIPTION_SUMMARIES,
     SUBSCRIPTION_TRANSACTIONS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import CLUB_LESSONS, CLUB_MODULES, CLUB_PAGES, CLUB_USERS
+from airflow_provider_hotmart.api.endpoints.club import CLUB_LESSONS, CLUB_MODULES, CLUB_PAGES, CLUB_USERS
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import EVENT_TICKETS, EVENTS
+from airflow_provider_hotmart.api.endpoints.events import EVENT_TICKETS, EVENTS
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 

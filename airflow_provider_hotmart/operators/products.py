@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import PRODUCT_COUPONS, PRODUCT_OFFERS, PRODUCT_PLANS, PRODUCTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCT_COUPONS, PRODUCT_OFFERS, PRODUCT_PLANS, PRODUCTS
 from airflow_provider_hotmart.operators.base import HotmartListOperator
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_hotmart.api.endpoints import (
+from airflow_provider_hotmart.api.endpoints.sales import (
     SALES,
     SALES_COMMISSIONS,
     SALES_PARTICIPANTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hotmart.api.endpoints import (
+from airflow_provider_hotmart.api.endpoints.subscriptions import (
     SUBSCRIBER_PURCHASES,
     SUBSCRIPTION_SUMMARIES,
     SUBSCRIPTION_TRANSACTIONS,

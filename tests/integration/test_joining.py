@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_hotmart.api.endpoints import SALES
+from airflow_provider_hotmart.api.endpoints.sales import SALES
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.joining import PARTS, SalesListing, parse_include, parse_reconcile

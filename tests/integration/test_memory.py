@@ -30,7 +30,7 @@ import json, re, sys
 from pathlib import Path
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import SALES, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.joining import SalesListing
 from airflow_provider_hotmart.api.listing import Listing

@@ -36,18 +36,11 @@ PRODUCT_REVIEWS = Endpoint(
 )
 """,
     ),
-    (
-        "api/endpoints/__init__.py",
-        "__all__ = [",
-        "from airflow_provider_hotmart.api.endpoints.products import PRODUCT_REVIEWS\n",
-    ),
-    ("api/endpoints/__init__.py", '    "SALES",', '    "PRODUCT_REVIEWS",\n'),
-    ("api/endpoints/__init__.py", "        SALES,", "        PRODUCT_REVIEWS,\n"),
     # 2. A class
     (
         "operators/products.py",
         "from airflow_provider_hotmart.operators.base",
-        "from airflow_provider_hotmart.api.endpoints import PRODUCT_REVIEWS\n",
+        "from airflow_provider_hotmart.api.endpoints.products import PRODUCT_REVIEWS\n",
     ),
     (
         "operators/products.py",
@@ -84,7 +77,7 @@ class HotmartListProductReviewsOperator(HotmartListOperator):
     (
         "hooks/hotmart.py",
         "from airflow_provider_hotmart.api.errors",
-        "from airflow_provider_hotmart.api.endpoints import PRODUCT_REVIEWS\n",
+        "from airflow_provider_hotmart.api.endpoints.products import PRODUCT_REVIEWS\n",
     ),
     (
         "hooks/hotmart.py",
@@ -237,7 +230,6 @@ def test_nothing_else_of_the_package_is_touched_and_few_lines_are_added(copy: Pa
     emulated = {name: lines for name, lines in added.items() if name.startswith("emulator/")}
     own = {name: lines for name, lines in added.items() if name not in emulated}
     assert set(own) == {
-        "api/endpoints/__init__.py",
         "api/endpoints/products.py",
         "hooks/hotmart.py",
         "operators/products.py",

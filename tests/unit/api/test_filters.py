@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_hotmart.api.dates import parse_datetime
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filter_values import did_you_mean

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import PRODUCTS as PRODUCTS_ENDPOINT
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS as PRODUCTS_ENDPOINT
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import (
     HotmartInvalidRequestError,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from airflow_provider_hotmart.api import errors
-from airflow_provider_hotmart.api.endpoints import SALES, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.participants import Participant, Sale, mappings, row_type

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.json_text import json_lines
