@@ -53,6 +53,7 @@ class _Leaf:
 
     :param place: of its column.
     :param convert: makes the value of what Hotmart sent.
+    :param is_text: whether an empty text is a value; else it stands for none.
     :param is_exact: whether ``convert`` may not change it.
     :param is_needed: whether a row without it is of no use.
     :param first: keys of the first object of a list, and the places of their columns.
@@ -60,6 +61,7 @@ class _Leaf:
 
     place: int
     convert: Callable[[Any], Any]
+    is_text: bool
     is_exact: bool = True
     is_needed: bool = False
     first: tuple[tuple[str, int], ...] = ()
@@ -139,6 +141,8 @@ class Flattener:
 
     def _put(self, leaf: _Leaf, value: Any, row: Row, path: str) -> bool:
         """Put a value into its column, and tell whether all of it is there."""
+        if value == "" and not leaf.is_text:
+            return True
         try:
             row[leaf.place] = converted = leaf.convert(value)
         except MisfitError:
@@ -151,7 +155,7 @@ class Flattener:
             for key, place in leaf.first:
                 first = value[0].get(key)
                 row[place] = None if first is None else to_text(first)
-        return leaf.is_exact or converted is None or bool(converted == value)
+        return leaf.is_exact or bool(converted == value)
 
     def _add(self, column: Column) -> None:
         *parents, name = column.path.split(".")
@@ -163,6 +167,7 @@ class Flattener:
         node[name] = _Leaf(
             place,
             CONVERTERS[column.type],
+            column.type in ("text", "json"),
             is_exact=column.type != "ratio",
             is_needed=column.type == "decimal" or column.path in self._key,
             first=tuple((key, self._place(f"{singular}_{key}", "string")) for key in column.first),

@@ -41,9 +41,7 @@ def to_json(value: Any) -> str:
     return encode_whole(value).decode()
 
 
-def _integer(value: Any) -> int | None:
-    if value == "":
-        return None
+def _integer(value: Any) -> int:
     if type(value) is not int:
         try:
             number = int(value) if type(value) in (str, Decimal, float) else None
@@ -57,9 +55,7 @@ def _integer(value: Any) -> int | None:
     return int(value)
 
 
-def _number(value: Any) -> Decimal | None:
-    if value == "":
-        return None
+def _number(value: Any) -> Decimal:
     if type(value) is bool or not isinstance(value, (int, float, str, Decimal)):
         raise MisfitError
     try:
@@ -68,21 +64,18 @@ def _number(value: Any) -> Decimal | None:
         raise MisfitError from None
 
 
-def _decimal(value: Any) -> Decimal | None:
+def _decimal(value: Any) -> Decimal:
     number = _number(value)
-    if number is not None:
-        try:
-            _EXACT.quantize(number, _PLACES)
-        except (InvalidOperation, Inexact):
-            raise MisfitError from None
+    try:
+        _EXACT.quantize(number, _PLACES)
+    except (InvalidOperation, Inexact):
+        raise MisfitError from None
     return number
 
 
-def _ratio(value: Any) -> Decimal | None:
+def _ratio(value: Any) -> Decimal:
     """Round what may have more digits than a column: it is no money."""
     number = _number(value)
-    if number is None:
-        return None
     try:
         rounded = _ROUNDED.quantize(number, _PLACES)
     except InvalidOperation:
@@ -90,18 +83,14 @@ def _ratio(value: Any) -> Decimal | None:
     return number if rounded == number else rounded
 
 
-def _boolean(value: Any) -> bool | None:
-    if value == "":
-        return None
+def _boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise MisfitError
     return value
 
 
-def _moment(value: Any) -> int | None:
+def _moment(value: Any) -> int:
     number = _integer(value)
-    if number is None:
-        return None
     milliseconds = number if abs(number) >= FIRST_MILLISECOND else number * 1000
     if not _FIRST_MOMENT <= milliseconds < _LAST_MOMENT:
         raise MisfitError
