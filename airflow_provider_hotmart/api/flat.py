@@ -79,10 +79,10 @@ class Flattener:
         self._tree: dict[str, Any] = {}
         self._key = key
         self.columns: list[FlatColumn] = []
-        self._has_people = any(path.endswith("user.ucode") for path in key)
         for column in columns:
             self._add(column)
-        self._user_key = self._place(USER_KEY, "string") if self._has_people else None
+        has_people = any(path.endswith("user.ucode") for path in key)
+        self._user_key = self._place(USER_KEY, "string") if has_people else None
         self._other = self._place(OTHER, "json")
 
     @property

@@ -29,7 +29,7 @@ from airflow_provider_hotmart.api.json_text import decode, decode_fields
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.request import Request
-from airflow_provider_hotmart.api.rows import CHUNK_RECORDS, at, identity, joined, objects
+from airflow_provider_hotmart.api.rows import CHUNK_RECORDS, at, identity, joined
 
 _log = logging.getLogger(__name__)
 #: What can be joined with a sale, by the name that it has in a record.
@@ -220,11 +220,8 @@ class SalesListing(Listing):
             self.facts["summary"] = self._summarize(query)
             if self._differing(self._sales):
                 # The sales may have moved since they were listed: both must be looked at now.
-                again: Counter[str | None] = Counter()
-                for batch in Listing(self._client, replace(query, select=(_CURRENCY,)), self._session):
-                    again.update(at(record, _CURRENCY) for record in objects(batch))
-                differing = self._differing(again)
-                if differing:
+                now = Listing(self._client, replace(query, select=(_CURRENCY,)), self._session).objects()
+                if differing := self._differing(Counter(at(record, _CURRENCY) for record in now)):
                     self._report(differing)
         for row in self.facts["summary"]:
             value = row.get("total_value", {})

@@ -193,10 +193,10 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
     :raises HotmartResponseError: when the row lacks the first value of its identity.
     """
     content = decode(encode(row) if isinstance(row, Sale) else row)
-    values = [at(content, path) for path in endpoint.identity]
-    if values and values[0] in (None, ""):
+    values = tuple(at(content, path) for path in endpoint.identity)
+    if values[0] in (None, ""):
         raise unexpected_form(f"a row has no {endpoint.identity[0]}", endpoint.path)
-    return tuple(values) or (json_lines([row]),)
+    return values
 
 
 def objects(records: Sequence[Record], number: type[float | Decimal] = float) -> Iterator[dict[str, Any]]:

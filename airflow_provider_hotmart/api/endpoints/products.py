@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_provider_hotmart.api.endpoint import Endpoint, Filter, Found, columns
 from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus
 
@@ -46,15 +48,7 @@ PRODUCT_PLANS = Endpoint(
         "payment_mode trial_period:integer? is_subscription_recovery_enabled:boolean "
         "is_switch_plan_enabled:boolean"
     ),
-    filters=(
-        Filter(
-            "product_ucode",
-            "uuid",
-            several=True,
-            in_path=True,
-            found_by=Found(PRODUCTS, "ucode", only="is_subscription"),
-        ),
-    ),
+    filters=(replace(_OF_PRODUCT, found_by=Found(PRODUCTS, "ucode", only="is_subscription")),),
     none_is_refused=True,
 )
 
