@@ -122,18 +122,16 @@ class Flattener:
         other: dict[str, Any] | None = None
         for name, part in value.items():
             target = node.get(name)
+            if part is None and target is not None:
+                continue
+            rest = part
             if type(target) is _Leaf:
-                if part is None or self._put(target, part, row, f"{path}{name}"):
+                if self._put(target, part, row, f"{path}{name}"):
                     continue
-                rest = part
             elif target is not None and type(part) is dict:
                 rest = self._fill(target, part, row, f"{path}{name}.")
                 if rest is None:
                     continue
-            elif target is not None and part is None:
-                continue
-            else:
-                rest = part
             if other is None:
                 other = {}
             other[name] = rest
