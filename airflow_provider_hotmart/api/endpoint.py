@@ -162,8 +162,8 @@ class Endpoint:
     :param list_identity: dot paths, relative to such an element, that tell it from others of its row.
     :param sums: dot paths of numbers that are added up where one row comes in several parts.
     :param rows_key: where the rows are in an answer; ``"[]"``: the answer is an array; None: it is the one row.
-    :param page_size: rows asked for per page; Hotmart clamps larger values silently. None: it does not take a size.
-    :param takes_select: whether Hotmart takes ``select``; otherwise it is applied to what comes.
+    :param page_size: rows asked for per page; Hotmart clamps larger values silently. None: it takes neither a size nor
+        ``select``, which is applied to what comes.
     :param none_is_refused: whether a 400 that says that a value is invalid means that there are no rows.
     """
 
@@ -185,7 +185,6 @@ class Endpoint:
     sums: tuple[str, ...] = ()
     rows_key: str | None = "items"
     page_size: int | None = 500
-    takes_select: bool = True
     none_is_refused: bool = False
 
     @property
@@ -194,6 +193,11 @@ class Endpoint:
         dates = [name for name, _ in self.dates or ()]
         ranges = [name for one in self.ranges for name, _ in (one.start, one.end)]
         return (*(one.name for one in self.filters), *dates, *ranges, "select")
+
+    @property
+    def takes_select(self) -> bool:
+        """Whether Hotmart takes ``select``."""
+        return self.page_size is not None
 
     @property
     def stamps(self) -> tuple[Filter, ...]:

@@ -20,7 +20,6 @@ CLUB_MODULES = Endpoint(
     filters=(_SUBDOMAIN, Filter("is_extra", "boolean", several=True, defaults=("false", "true"))),
     rows_key="[]",
     page_size=None,
-    takes_select=False,
 )
 
 CLUB_PAGES = Endpoint(
@@ -47,7 +46,6 @@ CLUB_PAGES = Endpoint(
     ),
     rows_key="[]",
     page_size=None,
-    takes_select=False,
 )
 
 CLUB_USERS = Endpoint(
@@ -64,7 +62,6 @@ CLUB_USERS = Endpoint(
     # Every Airflow task has an email of its own.
     filters=(_SUBDOMAIN, Filter("user_email", personal=True, parameter="email")),
     page_size=None,
-    takes_select=False,
 )
 
 CLUB_LESSONS = Endpoint(
@@ -82,5 +79,4 @@ CLUB_LESSONS = Endpoint(
     ),
     rows_key="lessons",
     page_size=None,
-    takes_select=False,
 )

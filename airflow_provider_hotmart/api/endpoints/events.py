@@ -25,7 +25,6 @@ EVENTS = Endpoint(
     filters=(_EVENT_ID,),
     rows_key=None,
     page_size=None,
-    takes_select=False,
 )
 
 EVENT_TICKETS = Endpoint(

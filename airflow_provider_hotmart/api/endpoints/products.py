@@ -67,5 +67,4 @@ PRODUCT_COUPONS = Endpoint(
         Filter("code"),
     ),
     page_size=None,
-    takes_select=False,
 )

@@ -142,5 +142,4 @@ SUBSCRIBER_PURCHASES = Endpoint(
     ),
     rows_key="[]",
     page_size=None,
-    takes_select=False,
 )
