@@ -17,8 +17,9 @@ _USER = (
     *prefixed("address.", columns(_ADDRESS, personal=True, optional=True)),
 )
 TRANSACTION = Filter("transaction", several=True, any_date=True)
-_TRANSACTION_STATUS = Filter("transaction_status", "word", SaleStatus, several=True)
 PRODUCT_ID = Filter("product_id", "id", several=True)
+#: What all endpoints of sales take.
+_SALE = (TRANSACTION, Filter("transaction_status", "word", SaleStatus, several=True), PRODUCT_ID)
 _COMMISSION_AS = Filter("commission_as", "word", CommissionRole)
 _BUYER = (Filter("buyer_email", personal=True), Filter("buyer_name", personal=True))
 _SALES_SOURCE = Filter("sales_source")
@@ -52,16 +53,7 @@ SALES = _endpoint(
         "purchase.hotmart_fee.fixed:decimal purchase.hotmart_fee.base:decimal "
         "purchase.hotmart_fee.percentage:ratio purchase.hotmart_fee.currency_code"
     ),
-    filters=(
-        TRANSACTION,
-        _TRANSACTION_STATUS,
-        PRODUCT_ID,
-        *_BUYER,
-        _SALES_SOURCE,
-        _PAYMENT_TYPE,
-        OFFER_CODE,
-        _COMMISSION_AS,
-    ),
+    filters=(*_SALE, *_BUYER, _SALES_SOURCE, _PAYMENT_TYPE, OFFER_CODE, _COMMISSION_AS),
 )
 
 SALES_PARTICIPANTS = _endpoint(
@@ -71,9 +63,7 @@ SALES_PARTICIPANTS = _endpoint(
     identity=("transaction", "product.id"),
     columns=(*columns("transaction product.id:integer product.name users.role"), *prefixed("users.user.", _USER)),
     filters=(
-        TRANSACTION,
-        _TRANSACTION_STATUS,
-        PRODUCT_ID,
+        *_SALE,
         *_BUYER,
         _SALES_SOURCE,
         _AFFILIATE_NAME,
@@ -97,7 +87,7 @@ SALES_COMMISSIONS = _endpoint(
         "commissions.commission.currency_value? commissions.user.ucode? commissions.user.name!? "
         "commissions.user.email!?"
     ),
-    filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _COMMISSION_AS),
+    filters=(*_SALE, _COMMISSION_AS),
     status_key="transaction_status",
     records_in="commissions",
     list_identity=("source", "user.ucode"),
@@ -113,7 +103,7 @@ SALES_PRICE_DETAILS = _endpoint(
         "total.currency_code vat.value:decimal vat.currency_code fee.value:decimal? fee.currency_code? "
         "coupon.code? coupon.value:ratio? real_conversion_rate:ratio"
     ),
-    filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _PAYMENT_TYPE),
+    filters=(*_SALE, _PAYMENT_TYPE),
     refusable=(*ALIASES, SaleStatus.NO_FUNDS, SaleStatus.PRE_ORDER, SaleStatus.PROCESSING_TRANSACTION),
     status_key="transaction_status",
 )
@@ -125,15 +115,7 @@ SALES_SUMMARY = _endpoint(
     noun="currencies",
     identity=("total_value.currency_code",),
     columns=columns("total_items:integer total_value.value:decimal total_value.currency_code"),
-    filters=(
-        TRANSACTION,
-        _TRANSACTION_STATUS,
-        PRODUCT_ID,
-        _SALES_SOURCE,
-        _AFFILIATE_NAME,
-        _PAYMENT_TYPE,
-        OFFER_CODE,
-    ),
+    filters=(*_SALE, _SALES_SOURCE, _AFFILIATE_NAME, _PAYMENT_TYPE, OFFER_CODE),
     default_statuses=(),
     sums=("total_items", "total_value.value"),
 )
