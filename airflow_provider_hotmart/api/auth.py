@@ -51,10 +51,7 @@ def read_token(response: Response, config: HotmartConfig, now: float) -> Token:
     if error is not None and error.status in (400, 401, 403) and not isinstance(error, HotmartNotJsonError):
         raise HotmartAuthError(
             "Hotmart does not accept the Client ID and Client Secret: copy both again from Tools > Hotmart credentials",
-            status=error.status,
-            error=error.error,
-            description=error.description,
-            path=path,
+            **error.facts,
         )
     if error is not None:
         raise error
@@ -144,8 +141,8 @@ class TokenCache:
         return token.value
 
 
+#: Without a lock, which a fork could leave locked: each look-up is a single step.
 _caches: dict[Hashable, TokenCache] = {}
-_caches_lock = threading.Lock()
 
 
 def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
@@ -155,13 +152,10 @@ def shared_token_cache(credential: Hashable, clock: Clock) -> TokenCache:
     :param credential: what tells credentials apart.
     :param clock: gives the time.
     """
-    with _caches_lock:
-        return _caches.setdefault((credential, clock), TokenCache(clock))
+    return _caches.setdefault((credential, clock), TokenCache(clock))
 
 
 def _forked() -> None:
-    global _caches_lock
-    _caches_lock = threading.Lock()
     for cache in _caches.values():
         cache.forked()
 

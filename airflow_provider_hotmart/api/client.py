@@ -17,7 +17,7 @@ from airflow_provider_hotmart.api import refusals, responses
 from airflow_provider_hotmart.api.auth import Token, read_token, shared_token_cache
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
 from airflow_provider_hotmart.api.errors import (
     HotmartAuthError,
     HotmartError,

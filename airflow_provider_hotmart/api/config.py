@@ -121,7 +121,6 @@ class HotmartConfig:
         token_url = form.url("token_url", _with_scheme(form.text("token_url"), None, None, emulated), emulated)
         if not token_url:
             token_url = base_url + TOKEN_PATH if emulated or is_loopback(base_url) else TOKEN_URL
-        calls_per_minute = form.number("calls_per_minute", None, minimum=1, whole=True)
         return cls(
             client_id=client_id,
             client_secret=client_secret,
@@ -130,11 +129,11 @@ class HotmartConfig:
             timezone=form.timezone("timezone", cls.timezone),
             pseudonym_key=form.text("pseudonym_key"),
             hottok=form.text("hottok"),
-            timeout=form.number("timeout", cls.timeout, above=0),
-            max_retries=int(form.number("max_retries", cls.max_retries, minimum=0, whole=True)),
-            max_rate_limit_wait=form.number("max_rate_limit_wait", cls.max_rate_limit_wait, minimum=0),
-            max_parallel_calls=int(form.number("max_parallel_calls", cls.max_parallel_calls, minimum=1, whole=True)),
-            calls_per_minute=None if calls_per_minute is None else int(calls_per_minute),
+            timeout=form.number("timeout", float, 0, above=True),
+            max_retries=form.number("max_retries", int, 0),
+            max_rate_limit_wait=form.number("max_rate_limit_wait", float, 0),
+            max_parallel_calls=form.number("max_parallel_calls", int, 1),
+            calls_per_minute=form.number("calls_per_minute", int, 1),
         )
 
 
@@ -159,31 +158,23 @@ class _Form:
         """Give the text of a field without surrounding blanks; None when not filled in."""
         return self._extra.get(key)
 
-    def number(
-        self,
-        key: str,
-        default: float | None,
-        *,
-        minimum: float | None = None,
-        above: float | None = None,
-        whole: bool = False,
-    ) -> Any:
-        """Value of a numeric field: float, or int-like when ``whole``."""
+    def number(self, key: str, kind: type[int | float], minimum: float, *, above: bool = False) -> Any:
+        """
+        Give the number in a field; the default of the configuration when not filled in.
+
+        :param above: whether it must be more than the minimum.
+        """
         text = self.text(key)
         if text is None:
-            return default
-        kind = "a whole number" if whole else "a number"
-        bound = f" of at least {minimum:g}" if minimum is not None else f" above {above:g}"
+            return getattr(HotmartConfig, key)
         try:
-            value = float(int(text)) if whole else float(text)
+            value = kind(text)
+            is_valid = math.isfinite(value) and (value > minimum or (value == minimum and not above))
         except (ValueError, OverflowError):
-            value = math.nan
-        if (
-            not math.isfinite(value)
-            or (minimum is not None and value < minimum)
-            or (above is not None and value <= above)
-        ):
-            raise self.error(f"{key} is {text!r}, expected {kind}{bound}")
+            is_valid = False
+        if not is_valid:
+            what = "a whole number" if kind is int else "a number"
+            raise self.error(f"{key} is {text!r}, expected {what} {'above' if above else 'of at least'} {minimum:g}")
         return value
 
     def timezone(self, key: str, default: str) -> str:

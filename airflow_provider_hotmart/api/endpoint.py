@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -162,8 +162,8 @@ class Endpoint:
     :param list_identity: dot paths, relative to such an element, that tell it from others of its row.
     :param sums: dot paths of numbers that are added up where one row comes in several parts.
     :param rows_key: where the rows are in an answer; ``"[]"``: the answer is an array; None: it is the one row.
-    :param page_size: rows asked for per page; Hotmart clamps larger values silently. None: it does not take a size.
-    :param takes_select: whether Hotmart takes ``select``; otherwise it is applied to what comes.
+    :param page_size: rows asked for per page; Hotmart clamps larger values silently. None: it takes neither a size nor
+        ``select``, which is applied to what comes.
     :param none_is_refused: whether a 400 that says that a value is invalid means that there are no rows.
     """
 
@@ -185,7 +185,6 @@ class Endpoint:
     sums: tuple[str, ...] = ()
     rows_key: str | None = "items"
     page_size: int | None = 500
-    takes_select: bool = True
     none_is_refused: bool = False
 
     @property
@@ -194,6 +193,11 @@ class Endpoint:
         dates = [name for name, _ in self.dates or ()]
         ranges = [name for one in self.ranges for name, _ in (one.start, one.end)]
         return (*(one.name for one in self.filters), *dates, *ranges, "select")
+
+    @property
+    def takes_select(self) -> bool:
+        """Whether Hotmart takes ``select``."""
+        return self.page_size is not None
 
     @property
     def stamps(self) -> tuple[Filter, ...]:
@@ -225,7 +229,7 @@ class Endpoint:
         )
 
 
-def columns(text: str, **flags: bool) -> Iterator[Column]:
+def columns(text: str, **flags: bool) -> tuple[Column, ...]:
     """
     Read columns written one after the other, ``path:type``; the type of plain text is left out.
 
@@ -234,15 +238,16 @@ def columns(text: str, **flags: bool) -> Iterator[Column]:
 
     :param flags: of all of them.
     """
+    read = []
     for word in text.split():
         path, _, kind = word.rstrip("!?").partition(":")
         kind, _, names = kind.rstrip(")").partition("(")
         personal = flags.get("personal", "!" in word)
         inside = tuple(names.split(",")) if names else ()
-        yield Column(path, kind or "text", personal, flags.get("optional", "?" in word), names=inside)
+        read.append(Column(path, kind or "text", personal, flags.get("optional", "?" in word), names=inside))
+    return tuple(read)
 
 
-def prefixed(prefix: str, made: Iterable[Column]) -> Iterator[Column]:
+def prefixed(prefix: str, made: Iterable[Column]) -> tuple[Column, ...]:
     """Put columns into an object of that name."""
-    for column in made:
-        yield replace(column, path=f"{prefix}{column.path}")
+    return tuple(replace(column, path=f"{prefix}{column.path}") for column in made)

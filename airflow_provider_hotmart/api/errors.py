@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class HotmartError(Exception):
     """
@@ -37,6 +39,11 @@ class HotmartError(Exception):
         self.description = description
         self.path = path
         self.retry_after = retry_after
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is known of the answer, for an error that says more about it."""
+        return {"status": self.status, "error": self.error, "description": self.description, "path": self.path}
 
     def __str__(self) -> str:
         said = ": ".join(part for part in (self.error, self.description) if part)
@@ -115,3 +122,8 @@ class HotmartNotJsonError(HotmartResponseError):
 
 class HotmartStoppedError(HotmartError):
     """The listing was stopped before its end, because its task was."""
+
+
+def unexpected_form(what: str, path: str) -> HotmartResponseError:
+    """Say that an answer is JSON of another form than promised."""
+    return HotmartResponseError(f"Hotmart's answer has another form than documented: report it ({what})", path=path)

@@ -6,7 +6,7 @@ import ast
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_hotmart.api.endpoint import Filter
@@ -177,21 +177,18 @@ def _word(text: str, one: Filter, extra: tuple[str, ...]) -> str:
     valid = [*(str(known) for known in one.words or ()), *extra]
     if word in valid:
         return word
-    meant = suggestion(word, valid)
-    if one.is_open and not meant:
+    hint = did_you_mean(word, valid)
+    if one.is_open and not hint:
         return word
-    hint = f" (did you mean {meant!r}?)" if meant else ""
     raise HotmartInvalidRequestError(f"{one.name} {text!r} is unknown{hint}; expected one of {', '.join(valid)}")
 
 
-def suggestion(word: str, valid: list[str]) -> str | None:
+def did_you_mean(word: str, valid: Collection[str]) -> str:
     """
-    Find the word that was probably meant, in Portuguese too.
+    Ask for the word that was probably meant, in Portuguese too; empty where none is like it.
 
-    :param word: in upper case.
+    :param word: in the case of the valid ones.
     """
     translated = PORTUGUESE.get(word.replace(" ", "_"))
-    if translated in valid:
-        return translated
-    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.75)
-    return close[0] if close else None
+    close = [translated] if translated in valid else difflib.get_close_matches(word, valid, n=1, cutoff=0.75)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_hotmart.api.dates import parse_datetime
 from airflow_provider_hotmart.api.endpoint import DateRange, Endpoint, Filter
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.filter_values import ALL, parse_filter, parse_texts, suggestion
+from airflow_provider_hotmart.api.filter_values import ALL, did_you_mean, parse_filter, parse_texts
 from airflow_provider_hotmart.api.windows import Window, iso
 
 #: Window where no dates are given.
@@ -22,10 +22,10 @@ FIRST_SALE = 1_293_840_000
 CLOCK_DIFFERENCE = 86400
 
 
-@dataclass(frozen=True)
+@dataclass
 class Query:
     """
-    What is asked for.
+    What is asked for. Nobody changes it but :func:`build_query`, which makes it.
 
     :param endpoint: that is asked.
     :param params: Hotmart's parameters that are the same in every call.
@@ -45,14 +45,14 @@ class Query:
     """
 
     endpoint: Endpoint
-    params: Mapping[str, str] = field(default_factory=dict)
-    fan_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    fan_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: tuple[tuple[str, ...], ...] = ()
     window: Window | None = None
     window_given: bool = True
     ranges: tuple[tuple[DateRange, Window], ...] = ()
-    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    between: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
+    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    between: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     unverified: tuple[tuple[str, str, str], ...] = ()
     select: tuple[str, ...] = ()
     now: float = 0.0
@@ -91,113 +91,91 @@ def build_query(endpoint: Endpoint, *, now: float, timezone: str = "UTC", **argu
     if unknown:
         raise TypeError(f"{endpoint.name} has no filter {', '.join(sorted(unknown))}")
     given = {name: value for name, value in arguments.items() if value is not None}
-    asked = _Asked()
+    query = Query(endpoint, now=now)
     for one in endpoint.filters:
         if one.name in given:
-            asked.add(one, given[one.name], timezone, is_status=one.name == endpoint.status)
+            _filter(query, one, given[one.name], timezone)
         elif one.required:
             raise HotmartInvalidRequestError(f"{one.name} is missing, and Hotmart cannot be asked for it: give it")
         elif one.defaults:
-            asked.fan_out[one.sent_as] = one.defaults
+            query.fan_out[one.sent_as] = one.defaults
     any_date = any(one.any_date and one.name in given for one in endpoint.filters)
-    if endpoint.status and not asked.statuses and not any_date:
-        asked.statuses = endpoint.default_statuses
-    window, window_given = None, True
+    if endpoint.status and not query.statuses and not any_date:
+        query.statuses = _in_ranks(endpoint, endpoint.default_statuses)
     if endpoint.dates:
         start, end = (name for name, _ in endpoint.dates)
         if not any_date or not given.keys().isdisjoint((start, end)):
-            window, window_given = _window(start, end, given, now, timezone)
-    ranges = _ranges(endpoint, given, now, timezone)
-    if endpoint.ranges and not ranges:
+            query.window, query.window_given = _window(start, end, given, now, timezone)
+    query.ranges = _ranges(endpoint, given, now, timezone)
+    if endpoint.ranges and not query.ranges:
         # What is named by its code may be of any date, and Hotmart may look at the last 30 days alone.
         everything = Window(FIRST_SALE, math.ceil(now) + CLOCK_DIFFERENCE)
         (start, _), (end, _) = endpoint.ranges[0].start, endpoint.ranges[0].end
-        ranges = [(endpoint.ranges[0], everything if any_date else _window(start, end, {}, now, timezone)[0])]
-        window_given = any_date
-    for pair, span in ranges:
-        asked.add_range(pair, span)
-    found = next((one for one in endpoint.filters if one.found_by and one.name not in given), None)
-    parent = None if found is None else _parent(found, given, asked, now, timezone)
-    return Query(
-        endpoint,
-        asked.params,
-        asked.fan_out,
-        _in_ranks(endpoint, asked.statuses),
-        window,
-        window_given,
-        tuple(ranges),
-        asked.kept,
-        asked.between,
-        tuple(asked.unverified),
-        parse_texts(given["select"], "select") if "select" in given else (),
-        now,
-        parent,
-        found,
-        asked.path,
-    )
+        query.ranges = ((endpoint.ranges[0], everything if any_date else _window(start, end, {}, now, timezone)[0]),)
+        query.window_given = any_date
+    for pair, span in query.ranges:
+        _filter_dates(query, pair, span)
+    if "select" in given:
+        query.select = parse_texts(given["select"], "select")
+    query.found = next((one for one in endpoint.filters if one.found_by and one.name not in given), None)
+    query.parent = _parent(query, given, timezone)
+    return query
 
 
-@dataclass
-class _Asked:
-    """What is asked for, filter by filter; as in a query."""
-
-    path: str = ""
-    params: dict[str, str] = field(default_factory=dict)
-    fan_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    kept: dict[str, frozenset[str]] = field(default_factory=dict)
-    between: dict[str, tuple[int, int | None]] = field(default_factory=dict)
-    unverified: list[tuple[str, str, str]] = field(default_factory=list)
-    statuses: tuple[str, ...] = ()
-
-    def add(self, one: Filter, value: Any, timezone: str, *, is_status: bool) -> None:
-        """Read one filter."""
-        self.path = one.path or self.path
-        if one.kind == "moment":
-            since = parse_datetime(value, one.name, timezone) * 1000
-            self.params[one.sent_as] = str(since - 1)  # whether Hotmart counts the moment in is unknown
-            self.between[one.selects] = (since, None)
-            return
-        values = parse_filter(one, value, extra=(ALL,) if is_status else ())
-        if one.words is not None and one.is_open:
-            known = {str(word) for word in one.words}
-            key = one.sent_as or one.selects
-            self.unverified += [(key, text, one.name) for text in values if text not in known]
-        if is_status:
-            self.statuses = values
-        elif not one.sent_as or (one.selects and len(values) > 1):
-            self.kept[one.selects] = frozenset(values)
-        elif one.several:
-            self.fan_out[one.sent_as] = values
-        else:
-            self.params[one.sent_as] = values[0]
-
-    def add_range(self, pair: DateRange, span: Window) -> None:
-        """Filter by a pair of dates: send exactly those that Hotmart filters by, and no other."""
-        start, end = span.bounds()
-        self.params[pair.start[1]] = start
-        if pair.end[1] and not pair.is_end_unsure:
-            self.params[pair.end[1]] = end
-        if pair.column:
-            self.between[pair.column] = (span.start * 1000, span.end * 1000)
+def _filter(query: Query, one: Filter, value: Any, timezone: str) -> None:
+    """Read one filter."""
+    query.path = one.path or query.path
+    if one.kind == "moment":
+        since = parse_datetime(value, one.name, timezone) * 1000
+        query.params[one.sent_as] = str(since - 1)  # whether Hotmart counts the moment in is unknown
+        query.between[one.selects] = (since, None)
+        return
+    is_status = one.name == query.endpoint.status
+    values = parse_filter(one, value, extra=(ALL,) if is_status else ())
+    if one.words is not None and one.is_open:
+        known = {str(word) for word in one.words}
+        key = one.sent_as or one.selects
+        query.unverified += tuple((key, text, one.name) for text in values if text not in known)
+    if is_status:
+        query.statuses = _in_ranks(query.endpoint, values)
+    elif not one.sent_as or (one.selects and len(values) > 1):
+        query.kept[one.selects] = frozenset(values)
+    elif one.several:
+        query.fan_out[one.sent_as] = values
+    else:
+        query.params[one.sent_as] = values[0]
 
 
-def _parent(found: Filter, given: Mapping[str, Any], asked: _Asked, now: float, timezone: str) -> Query | None:
+def _filter_dates(query: Query, pair: DateRange, span: Window) -> None:
+    """Filter by a pair of dates: send exactly those that Hotmart filters by, and no other."""
+    start, end = span.bounds()
+    query.params[pair.start[1]] = start
+    if pair.end[1] and not pair.is_end_unsure:
+        query.params[pair.end[1]] = end
+    if pair.column:
+        query.between[pair.column] = (span.start * 1000, span.end * 1000)
+
+
+def _parent(query: Query, given: Mapping[str, Any], timezone: str) -> Query | None:
     """Ask another endpoint for the values of a filter; what both take is asked of that one alone."""
-    if found.found_by is None:
+    source = None if query.found is None else query.found.found_by
+    if source is None:
         return None
-    for name in found.found_by.along:
-        asked.fan_out.pop(name, None)
-    where = {name: given[name] for name in found.found_by.along if name in given} | dict(found.found_by.where)
-    return build_query(found.found_by.endpoint, now=now, timezone=timezone, **where)
+    for name in source.along:
+        query.fan_out.pop(name, None)
+    where = {name: given[name] for name in source.along if name in given} | dict(source.where)
+    return build_query(source.endpoint, now=query.now, timezone=timezone, **where)
 
 
-def _ranges(endpoint: Endpoint, given: Mapping[str, Any], now: float, timezone: str) -> list[tuple[DateRange, Window]]:
+def _ranges(
+    endpoint: Endpoint, given: Mapping[str, Any], now: float, timezone: str
+) -> tuple[tuple[DateRange, Window], ...]:
     """Read the pairs of dates of which one is given."""
-    return [
+    return tuple(
         (pair, _window(pair.start[0], pair.end[0], given, now, timezone, ahead=pair.ahead)[0])
         for pair in endpoint.ranges
         if not given.keys().isdisjoint((pair.start[0], pair.end[0]))
-    ]
+    )
 
 
 def _in_ranks(endpoint: Endpoint, statuses: Iterable[str]) -> tuple[tuple[str, ...], ...]:
@@ -248,8 +226,7 @@ def refuse_unmet(query: Query, met: Collection[tuple[str, str]]) -> None:
     for key, value, name in query.unverified:
         if (key, value) not in met:
             known = [str(word) for word in query.endpoint.filter(name).words or ()]
-            meant = suggestion(value, known)
-            hint = f" (did you mean {meant!r}?)" if meant else ""
+            hint = did_you_mean(value, known)
             raise HotmartInvalidRequestError(
                 f"{name} {value!r} finds nothing{hint}; expected one of {', '.join(known)}"
             )

@@ -12,7 +12,7 @@ from msgspec import Raw
 from airflow_provider_hotmart.api.endpoint import Column
 from airflow_provider_hotmart.api.errors import HotmartColumnError
 from airflow_provider_hotmart.api.participants import mappings
-from airflow_provider_hotmart.api.rows import Record
+from airflow_provider_hotmart.api.rows import Record, at
 from airflow_provider_hotmart.api.values import CONVERTERS, PRECISION, SCALE, MisfitError, to_json, to_text
 
 #: The column of what the table does not know, as JSON.
@@ -53,6 +53,7 @@ class _Leaf:
 
     :param place: of its column.
     :param convert: makes the value of what Hotmart sent.
+    :param is_text: whether an empty text is a value; else it stands for none.
     :param is_exact: whether ``convert`` may not change it.
     :param is_needed: whether a row without it is of no use.
     :param first: keys of the first object of a list, and the places of their columns.
@@ -60,6 +61,7 @@ class _Leaf:
 
     place: int
     convert: Callable[[Any], Any]
+    is_text: bool
     is_exact: bool = True
     is_needed: bool = False
     first: tuple[tuple[str, int], ...] = ()
@@ -77,10 +79,10 @@ class Flattener:
         self._tree: dict[str, Any] = {}
         self._key = key
         self.columns: list[FlatColumn] = []
-        self._has_people = any(path.endswith("user.ucode") for path in key)
         for column in columns:
             self._add(column)
-        self._user_key = self._place(USER_KEY, "string") if self._has_people else None
+        has_people = any(path.endswith("user.ucode") for path in key)
+        self._user_key = self._place(USER_KEY, "string") if has_people else None
         self._other = self._place(OTHER, "json")
 
     @property
@@ -92,7 +94,7 @@ class Flattener:
         """
         Make the rows of some records.
 
-        :param records: decoded, with exact numbers, as :func:`~.values.exact_objects` gives them.
+        :param records: decoded, numbers that are not whole as ``Decimal``.
         :param places: of :func:`places_of`.
         :raises HotmartColumnError: for an amount of money that its column cannot hold, naming the row.
         """
@@ -104,7 +106,7 @@ class Flattener:
             other = self._fill(self._tree, record, row, "")
         except MisfitError as misfit:
             what, value = misfit.args
-            name = ", ".join(f"{path} {_at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
+            name = ", ".join(f"{path} {at(record, path)!r}" for path in self._key if not path.endswith("ucode"))
             raise HotmartColumnError(
                 f"{what}: write JSON Lines in Hotmart's own shape, which take it as it is "
                 f"[{_shown(value)}, row of {name}]"
@@ -112,7 +114,7 @@ class Flattener:
         if other:
             row[self._other] = to_json(other)
         if self._user_key is not None:
-            row[self._user_key] = _at(record, "user.ucode") or (None if place is None else f"#{place}")
+            row[self._user_key] = at(record, "user.ucode") or (None if place is None else f"#{place}")
         return row
 
     def _fill(self, node: Mapping[str, Any], value: Mapping[str, Any], row: Row, path: str) -> dict[str, Any] | None:
@@ -120,18 +122,16 @@ class Flattener:
         other: dict[str, Any] | None = None
         for name, part in value.items():
             target = node.get(name)
+            if part is None and target is not None:
+                continue
+            rest = part
             if type(target) is _Leaf:
-                if part is None or self._put(target, part, row, f"{path}{name}"):
+                if self._put(target, part, row, f"{path}{name}"):
                     continue
-                rest = part
             elif target is not None and type(part) is dict:
                 rest = self._fill(target, part, row, f"{path}{name}.")
                 if rest is None:
                     continue
-            elif target is not None and part is None:
-                continue
-            else:
-                rest = part
             if other is None:
                 other = {}
             other[name] = rest
@@ -139,6 +139,8 @@ class Flattener:
 
     def _put(self, leaf: _Leaf, value: Any, row: Row, path: str) -> bool:
         """Put a value into its column, and tell whether all of it is there."""
+        if value == "" and not leaf.is_text:
+            return True
         try:
             row[leaf.place] = converted = leaf.convert(value)
         except MisfitError:
@@ -151,7 +153,7 @@ class Flattener:
             for key, place in leaf.first:
                 first = value[0].get(key)
                 row[place] = None if first is None else to_text(first)
-        return leaf.is_exact or converted is None or bool(converted == value)
+        return leaf.is_exact or bool(converted == value)
 
     def _add(self, column: Column) -> None:
         *parents, name = column.path.split(".")
@@ -163,6 +165,7 @@ class Flattener:
         node[name] = _Leaf(
             place,
             CONVERTERS[column.type],
+            column.type in ("text", "json"),
             is_exact=column.type != "ratio",
             is_needed=column.type == "decimal" or column.path in self._key,
             first=tuple((key, self._place(f"{singular}_{key}", "string")) for key in column.first),
@@ -199,12 +202,6 @@ def places_of(records: Sequence[Record]) -> Iterator[int | None]:
         word = bytes(role) if isinstance(role, Raw) else role
         met[word] += 1
         yield met[word]
-
-
-def _at(record: Any, path: str) -> Any:
-    for name in path.split("."):
-        record = record.get(name) if isinstance(record, Mapping) else None
-    return record
 
 
 def _shown(value: Any) -> str:

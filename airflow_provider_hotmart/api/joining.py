@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import (
+from airflow_provider_hotmart.api.endpoints.sales import (
     SALES,
     SALES_COMMISSIONS,
     SALES_PARTICIPANTS,
@@ -23,12 +23,13 @@ from airflow_provider_hotmart.api.endpoints import (
     SALES_SUMMARY,
 )
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
-from airflow_provider_hotmart.api.filter_values import parse_texts, suggestion
+from airflow_provider_hotmart.api.filter_values import did_you_mean, parse_texts
 from airflow_provider_hotmart.api.filters import Query
+from airflow_provider_hotmart.api.json_text import decode, decode_fields
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.request import Request
-from airflow_provider_hotmart.api.rows import CHUNK_RECORDS, decode, fields, identity, joined, objects
+from airflow_provider_hotmart.api.rows import CHUNK_RECORDS, at, identity, joined
 
 _log = logging.getLogger(__name__)
 #: What can be joined with a sale, by the name that it has in a record.
@@ -50,8 +51,7 @@ def parse_include(value: Any) -> tuple[str, ...]:
     names = () if value is None else parse_texts(value, "include")
     for name in names:
         if name not in PARTS:
-            meant = suggestion(name, list(PARTS))
-            hint = f" (did you mean {meant!r}?)" if meant else ""
+            hint = did_you_mean(name, PARTS)
             raise HotmartInvalidRequestError(f"include {name!r} is unknown{hint}; expected {', '.join(PARTS)}")
     return names
 
@@ -90,7 +90,6 @@ class SalesListing(Listing):
     ) -> None:
         select = _selected(query.select, include)
         super().__init__(client, replace(query, select=select))
-        self._include = include
         self._reconcile = reconcile
         self._parts = Pagination(self._session, SALES, personal=query.is_personal)
         self._asked = {*query.params, *query.fan_out}
@@ -101,24 +100,16 @@ class SalesListing(Listing):
             )
         #: Sales by the currency of their fee.
         self._sales: Counter[str | None] = Counter()
-        self._missing = dict.fromkeys(include, 0)
         #: Calls for one sale alone, by their path.
         self._single: Counter[str] = Counter()
-        self._summary: list[dict[str, Any]] = []
-
-    @property
-    def parts(self) -> Mapping[str, Endpoint]:
-        """What is joined with each sale, by the name that it has there."""
-        return {name: PARTS[name] for name in self._include}
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a manifest says of the listing: sales without counterpart by part, and the summary."""
-        found: dict[str, Any] = {"missing": dict(self._missing)} if self._include else {}
-        return {**found, "summary": self._summary} if self._reconcile else found
+        self.parts = {name: PARTS[name] for name in include}
+        if include:
+            self.facts["missing"] = dict.fromkeys(include, 0)  # sales without counterpart
+        if reconcile:
+            self.facts["summary"] = []
 
     def _answers(self) -> Iterator[Answer]:
-        yield from self._joined(self._counted()) if self._include else self._counted()
+        yield from self._joined(self._counted()) if self.parts else self._counted()
         if self._reconcile:
             self._compare()
 
@@ -126,7 +117,7 @@ class SalesListing(Listing):
         """Read the history; count its sales by the currency of their fee, where that is to be compared."""
         for answer in super()._answers():
             if self._reconcile:
-                self._sales.update(_at(row, _CURRENCY) for row in answer.rows)
+                self._sales.update(at(decode(row), _CURRENCY) for row in answer.rows)
             yield answer
 
     def _lacking(self, endpoint: Endpoint) -> list[str]:
@@ -136,7 +127,7 @@ class SalesListing(Listing):
 
     def _sent_select(self) -> tuple[str, ...]:
         fee = (_CURRENCY,) if self._reconcile else ()
-        return (*(path for path in self._query.select if path.partition(".")[0] not in self._include), *fee)
+        return (*(path for path in self.query.select if path.partition(".")[0] not in self.parts), *fee)
 
     def _joined(self, history: Iterator[Answer]) -> Iterator[Answer]:
         """Join the history with what the other endpoints say, whose calls are sent some windows ahead."""
@@ -148,7 +139,7 @@ class SalesListing(Listing):
                 whole.append(endpoint)
         # A page of the history on its way, one that waits for its parts, and the parts: together no more pages are held
         # than by any other listing.
-        self._pagination.ahead = ahead = math.ceil(self._parts.ahead / (2 + len(self._include)))
+        self._pagination.ahead = ahead = math.ceil(self._parts.ahead / (2 + len(self.parts)))
         waiting: deque[tuple[Request, list[Raw], Iterator[Answer]]] = deque()
         # Rows of one request may come in several answers, which the same calls are for.
         for request, answers in groupby(history, attrgetter("request")):
@@ -190,7 +181,7 @@ class SalesListing(Listing):
         code = _code(row)
         parts = {name: found[endpoint.name].get(code) for name, endpoint in self.parts.items()}
         for name, part in parts.items():
-            self._missing[name] += part is None
+            self.facts["missing"][name] += part is None
         return joined(row, {name: part and _without_shared(part) for name, part in parts.items()})
 
     def _request(self, request: Request, endpoint: Endpoint, code: str | None = None, *, dated: bool = True) -> Request:
@@ -222,20 +213,17 @@ class SalesListing(Listing):
 
         :raises HotmartResponseError: when they differ both times.
         """
-        query = replace(self._query, select=(), unverified=())
-        self._summary = self._summarize(query)
+        query = replace(self.query, select=(), unverified=())
+        self.facts["summary"] = self._summarize(query)
         if self._differing(self._sales):
             _log.info("The number of sales differs from Hotmart's summary, looking again")
-            self._summary = self._summarize(query)
+            self.facts["summary"] = self._summarize(query)
             if self._differing(self._sales):
                 # The sales may have moved since they were listed: both must be looked at now.
-                again: Counter[str | None] = Counter()
-                for batch in Listing(self._client, replace(query, select=(_CURRENCY,)), self._session):
-                    again.update(_in(record, _CURRENCY) for record in objects(batch))
-                differing = self._differing(again)
-                if differing:
+                now = Listing(self._client, replace(query, select=(_CURRENCY,)), self._session).objects()
+                if differing := self._differing(Counter(at(record, _CURRENCY) for record in now)):
                     self._report(differing)
-        for row in self._summary:
+        for row in self.facts["summary"]:
             value = row.get("total_value", {})
             facts = (row.get("total_items"), value.get("value"), value.get("currency_code"))
             _log.info("Hotmart's summary: %s sales, %s %s of commission", *facts)
@@ -246,7 +234,7 @@ class SalesListing(Listing):
     def _differing(self, sales: Counter[str | None]) -> str:
         """Say in which currencies the numbers differ; empty: in none."""
         summary: Counter[str | None] = Counter()
-        for row in self._summary:
+        for row in self.facts["summary"]:
             summary[row.get("total_value", {}).get("currency_code")] += row.get("total_items", 0)
         return ", ".join(
             f"{sales[currency]} sales listed and {summary[currency]} in the summary in {currency or 'no currency'}"
@@ -282,14 +270,4 @@ def _code(row: Raw) -> str:
 
 def _without_shared(row: Raw) -> dict[str, Any]:
     """Leave out of a part what the history says of the sale too."""
-    return {name: value for name, value in fields(row).items() if name not in ("transaction", "product")}
-
-
-def _at(row: Raw, path: str) -> Any:
-    return _in(decode(row), path)
-
-
-def _in(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+    return {name: value for name, value in decode_fields(row).items() if name not in ("transaction", "product")}

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from airflow_provider_hotmart.api.client import HotmartClient, Session
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import SALES
+from airflow_provider_hotmart.api.endpoints.sales import SALES
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filters import Query, refuse_unmet
 from airflow_provider_hotmart.api.lifecycle import ALIASES
@@ -38,7 +38,12 @@ class Listing:
 
     def __init__(self, client: HotmartClient, query: Query, session: Session | None = None) -> None:
         self._client = client
-        self._query = query
+        #: What is asked for.
+        self.query = query
+        #: What is joined with each record, by the name that it has there.
+        self.parts: Mapping[str, Endpoint] = {}
+        #: What a manifest says of it beside what was asked for.
+        self.facts: dict[str, Any] = {}
         self._session = client.session() if session is None else session
         self._is_part = session is not None
         self._reader = RecordReader(query)
@@ -56,11 +61,6 @@ class Listing:
         self.records = 0
 
     @property
-    def query(self) -> Query:
-        """What is asked for."""
-        return self._query
-
-    @property
     def calls(self) -> int:
         """Calls sent so far, repeated ones included."""
         return self._session.calls
@@ -68,19 +68,9 @@ class Listing:
     @property
     def described(self) -> str:
         """The window that is listed, as a part of a sentence; empty where there is none."""
-        spans = [self._query.window, *(span for _, span in self._query.ranges)]
+        spans = [self.query.window, *(span for _, span in self.query.ranges)]
         window = next((span for span in spans if span is not None), None)
         return "" if window is None else f" of {window}"
-
-    @property
-    def parts(self) -> Mapping[str, Endpoint]:
-        """What is joined with each record, by the name that it has there."""
-        return {}
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a manifest says of it beside what was asked for."""
-        return {}
 
     def __iter__(self) -> Generator[list[Record], None, None]:
         try:
@@ -94,7 +84,7 @@ class Listing:
                 if records:
                     yield records
             self._reader.check(self.rows > 0)
-            refuse_unmet(self._query, self._met | self._reader.met)
+            refuse_unmet(self.query, self._met | self._reader.met)
         finally:
             if not self._is_part:
                 self._session.close()
@@ -113,14 +103,14 @@ class Listing:
         self._session.stop()
 
     def _answers(self) -> Iterator[Answer]:
-        query = self._query
+        query = self.query
         if not query.window_given:
             _log.info("No complete window of dates given: listing %s%s", query.endpoint.noun, self.described)
         answers = self._in_order()
         yield from added_up(query.endpoint, answers) if query.endpoint.sums else answers
 
     def _in_order(self) -> Iterator[Answer]:
-        query = self._query
+        query = self.query
         if query.endpoint.status is None:
             yield from without_repetition(query, self._read([None]))
         elif not query.statuses:
@@ -135,7 +125,7 @@ class Listing:
         One state has two names, of which the service may refuse either. Whatever is found under the one name is not
         repeated under the other.
         """
-        if self._query.endpoint.sums and set(ALIASES) <= set(rank):
+        if self.query.endpoint.sums and set(ALIASES) <= set(rank):
             rank.remove(ALIASES[1])  # both names would count it twice
         names = {status for status in rank if status in ALIASES}
         found: set[Hashable] = set()
@@ -149,7 +139,7 @@ class Listing:
                 refused.setdefault(status, answer.refusal)
             else:
                 answered.add(status)
-                yield once(self._query.endpoint, answer, found)
+                yield once(self.query.endpoint, answer, found)
         for status in refused.keys() & answered:
             self._raise(refused[status])  # of a part of the window only, so it is not the name that was refused
         if not names or names & answered:
@@ -165,12 +155,12 @@ class Listing:
 
     def _raise(self, refusal: HotmartError) -> NoReturn:
         if isinstance(refusal, HotmartInvalidRequestError):
-            explain_age(self._query, refusal)
+            explain_age(self.query, refusal)
         raise refusal
 
     def _through_history(self, refused: Request) -> Iterator[Answer]:
         """Read sales of a status that this endpoint refuses to know: the history of sales names them."""
-        query = self._query
+        query = self.query
         if query.endpoint is SALES:
             raise HotmartInvalidRequestError(f"Hotmart does not know the status {refused.status}: leave it out")
         _log.info("Hotmart does not list %s of status %s here: asking for each", query.endpoint.noun, refused.status)
@@ -202,12 +192,12 @@ class Listing:
                     request
                     for status in statuses
                     for target in targets
-                    for request in requests_of(self._query, target, status, self._sent_select())
+                    for request in requests_of(self.query, target, status, self._sent_select())
                 ]
             )
 
     def _read_requests(self, requests: list[Request]) -> Iterator[Answer]:
-        by_code = self._query.window is None and self._query.endpoint.dates is not None
+        by_code = self.query.window is None and self.query.endpoint.dates is not None
         settled: set[int] = set()
         try:
             for answer in self._pagination.answers(requests):
@@ -217,15 +207,15 @@ class Listing:
                     settled.add(id(answer.request))
                 if answer.rows:
                     self._met.update(answer.request.params.items())
-                if answer.refusal is None or answer.request.status in self._query.endpoint.refusable:
+                if answer.refusal is None or answer.request.status in self.query.endpoint.refusable:
                     yield answer
                 else:
-                    yield from read_refused(self._pagination, self._query, answer.request, answer.refusal)
+                    yield from read_refused(self._pagination, self.query, answer.request, answer.refusal)
             if by_code:
                 # Without dates Hotmart may look at the last 30 days alone.
                 yield from self._anywhere([request for request in requests if id(request) not in settled])
         except HotmartInvalidRequestError as error:
-            explain_age(self._query, error)
+            explain_age(self.query, error)
             raise
 
     def _targets(self) -> Iterator[list[dict[str, str]]]:
@@ -234,7 +224,7 @@ class Listing:
 
         Values that nobody gave are found in the rows of another endpoint.
         """
-        query = self._query
+        query = self.query
         values = [dict(zip(query.fan_out, chosen, strict=True)) for chosen in product(*query.fan_out.values())]
         if query.parent is None:
             yield values
@@ -252,7 +242,7 @@ class Listing:
     def _anywhere(self, requests: list[Request]) -> Iterator[Answer]:
         """Look for sales by their codes in windows of all time, the latest first, as far back as Hotmart lets us."""
         missed = {tuple(request.params.items()): replace(request, may_be_refused=False) for request in requests}
-        for window in windows_of_all_time(self._query.now):
+        for window in windows_of_all_time(self.query.now):
             if not missed:
                 return
             try:
@@ -261,13 +251,13 @@ class Listing:
                     if answer.rows:
                         missed.pop(tuple(answer.request.params.items()), None)
             except HotmartInvalidRequestError as error:
-                if is_too_old(window, self._query.now, error):
+                if is_too_old(window, self.query.now, error):
                     return
                 raise
 
     def _sent_select(self) -> tuple[str, ...]:
         """Give the paths to ask Hotmart for."""
-        return self._query.select
+        return self.query.select
 
     def _check_bare(self, request: Request) -> None:
         """
@@ -275,17 +265,17 @@ class Listing:
 
         Asked again without ``select``, the answer tells.
         """
-        if not self._query.select or not self._query.endpoint.takes_select or self._bare_checked:
+        if not self.query.select or not self.query.endpoint.takes_select or self._bare_checked:
             return
         self._bare_checked = True
         plain = replace(request, params={key: value for key, value in request.params.items() if key != "select"})
         if any(answer.rows for answer in self._pagination.answers([plain])):
-            refuse_select(self._query, self._query.select[0])
+            refuse_select(self.query, self.query.select[0])
 
     def _progress(self) -> None:
         """Log how far the listing is, every few seconds."""
         now = self._client.clock.monotonic()
         if now >= self._next_line:
             self._next_line = now + PROGRESS_INTERVAL
-            facts = (self.rows, self._query.endpoint.noun, self.records, self.calls, self._client.budget.left)
+            facts = (self.rows, self.query.endpoint.noun, self.records, self.calls, self._client.budget.left)
             _log.info("Listed %d %s so far (%d records), %d calls sent, %d calls left in this minute", *facts)

@@ -7,14 +7,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.endpoint import Endpoint
 from airflow_provider_hotmart.api.filters import Query
+from airflow_provider_hotmart.api.json_text import decode, encode
 from airflow_provider_hotmart.api.pagination import Answer
 from airflow_provider_hotmart.api.request import Request
-from airflow_provider_hotmart.api.rows import at, decode, identity
+from airflow_provider_hotmart.api.rows import at, identity
 
 
 def without_repetition(query: Query, answers: Iterator[Answer]) -> Iterator[Answer]:
@@ -59,7 +59,7 @@ def _sum(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
     total = decode(rows[0])
     for path in endpoint.sums:
         *parents, name = path.split(".")
-        values = [at(decode(row), path.split(".")) for row in rows]
+        values = [at(decode(row), path) for row in rows]
         target = total
         for parent in parents:
             target = target.get(parent) if isinstance(target, dict) else None
@@ -67,4 +67,4 @@ def _sum(endpoint: Endpoint, rows: Sequence[Raw]) -> Raw:
         if isinstance(target, dict) and numbers:
             summed = sum((Decimal(str(number)) for number in numbers), Decimal())
             target[name] = int(summed) if all(isinstance(number, int) for number in numbers) else float(summed)
-    return Raw(msgspec.json.encode(total))
+    return Raw(encode(total))

@@ -21,9 +21,10 @@ from airflow_provider_hotmart.api.errors import (
     HotmartNotFoundError,
     HotmartResponseError,
 )
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.request import Request
 from airflow_provider_hotmart.api.responses import Page, names_a_successor
-from airflow_provider_hotmart.api.rows import identity, json_lines
+from airflow_provider_hotmart.api.rows import identity
 from airflow_provider_hotmart.api.windows import parts_for
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import Query
 
 

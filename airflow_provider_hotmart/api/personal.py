@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_hotmart.api.endpoint import Column
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.filter_values import suggestion
+from airflow_provider_hotmart.api.filter_values import did_you_mean
 
 #: Values of ``personal_data``.
 KEEP, PSEUDONYMIZE, DROP = MODES = ("keep", "pseudonymize", "drop")
@@ -26,8 +26,7 @@ def parse_personal_data(value: Any, *, pseudonymize_ucode: bool) -> str:
     """
     text = str(value).strip().lower()
     if text not in MODES:
-        meant = suggestion(text, list(MODES))
-        hint = f" (did you mean {meant!r}?)" if meant else ""
+        hint = did_you_mean(text, MODES)
         raise HotmartInvalidRequestError(f"personal_data is {value!r}{hint}, expected one of {', '.join(MODES)}")
     if pseudonymize_ucode and text == KEEP:
         raise HotmartInvalidRequestError(

@@ -7,7 +7,6 @@ import threading
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any
 
 from airflow_provider_hotmart.api.clock import Clock
 from airflow_provider_hotmart.api.headers import seconds
@@ -235,8 +234,8 @@ def _first(headers: Mapping[str, str], *names: str) -> str | None:
     return next((headers[name] for name in names if name in headers), None)
 
 
-_budgets: dict[Any, CallBudget] = {}
-_budgets_lock = threading.Lock()
+#: Without a lock, which a fork could leave locked: each look-up is a single step.
+_budgets: dict[Hashable, CallBudget] = {}
 
 
 def shared_budget(credential: Hashable, clock: Clock, calls_per_minute: int | None) -> CallBudget:
@@ -247,17 +246,10 @@ def shared_budget(credential: Hashable, clock: Clock, calls_per_minute: int | No
     :param clock: gives the time; budgets on different clocks are different ones.
     :param calls_per_minute: a limit of our own; connections that set it differently have budgets of their own.
     """
-    with _budgets_lock:
-        key = (credential, clock, calls_per_minute)
-        budget = _budgets.get(key)
-        if budget is None:
-            budget = _budgets[key] = CallBudget(clock, calls_per_minute)
-        return budget
+    return _budgets.setdefault((credential, clock, calls_per_minute), CallBudget(clock, calls_per_minute))
 
 
 def _forked() -> None:
-    global _budgets_lock
-    _budgets_lock = threading.Lock()
     for budget in _budgets.values():
         budget.forked()
 

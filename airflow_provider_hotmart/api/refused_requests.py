@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filters import CLOCK_DIFFERENCE, FIRST_SALE, Query
+from airflow_provider_hotmart.api.json_text import decode_fields
 from airflow_provider_hotmart.api.pagination import Answer, Pagination
 from airflow_provider_hotmart.api.request import Request
-from airflow_provider_hotmart.api.rows import fields
 from airflow_provider_hotmart.api.windows import Window, iso
 
 _log = logging.getLogger(__name__)
@@ -48,10 +48,7 @@ def explain_age(query: Query, error: HotmartInvalidRequestError) -> None:
     raise HotmartInvalidRequestError(
         f"Hotmart refuses {name}, probably for its age: give {iso(oldest)[:10]} ({MAX_AGE.days} days ago) or later "
         f"[{iso(window.start)}]",
-        status=error.status,
-        error=error.error,
-        description=error.description,
-        path=error.path,
+        **error.facts,
     ) from None
 
 
@@ -77,14 +74,11 @@ def read_refused(pagination: Pagination, query: Query, request: Request, error: 
     params = {**request.params, **{pair.end[1]: span.bounds()[1] for pair, span in open_ends}}
     ended = False
     for answer in pagination.answers([replace(request, params=params, may_be_refused=False)]):
-        ended = ended or not all("end_accession_date" in fields(row) for row in answer.rows)
+        ended = ended or not all("end_accession_date" in decode_fields(row) for row in answer.rows)
         yield answer
     if not ended:
         raise HotmartInvalidRequestError(
             f"Hotmart refuses {open_ends[0][0].start[1]} alone: filter by other dates "
             "(it shows none that goes on with an end)",
-            status=error.status,
-            error=error.error,
-            description=error.description,
-            path=error.path,
+            **error.facts,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.errors import HotmartResponseError
+from airflow_provider_hotmart.api.errors import unexpected_form
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.rows import select_for
 from airflow_provider_hotmart.api.windows import Window
@@ -91,9 +91,6 @@ def values_found(query: Query, records: Iterable[Mapping[str, Any]]) -> Iterator
         column = one.found_by.column
         value = record.get(column)
         if value in (None, ""):
-            raise HotmartResponseError(
-                f"Hotmart's answer has another form than documented: report it (a row has no {column})",
-                path=one.found_by.endpoint.path,
-            )
+            raise unexpected_form(f"a row has no {column}", one.found_by.endpoint.path)
         if not one.found_by.only or record.get(one.found_by.only):
             yield {one.sent_as: str(value), **{name: str(record[name]) for name in one.found_by.along}}

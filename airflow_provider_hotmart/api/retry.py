@@ -6,7 +6,6 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartRateLimitError
 
@@ -77,23 +76,17 @@ class Retrier:
     def _wait_for_limit(self, error: HotmartRateLimitError) -> None:
         wait = max(1.0, DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after)
         if self._waited + wait > self._policy.max_rate_limit_wait:
-            self._give_up(error)
+            asked = "an unknown time" if error.retry_after is None else f"{error.retry_after:.0f} s"
+            raise HotmartRateLimitError(
+                f"Hotmart's call limit is used up, run it later or raise max_rate_limit_wait in the connection: it "
+                f"asks to wait {asked} after {self._waited:.0f} s of waiting, where the connection allows "
+                f"{self._policy.max_rate_limit_wait:.0f} s",
+                retry_after=error.retry_after,
+                **error.facts,
+            )
         # Spreads the callers that were all told the same second.
         wait += self._jitter()
         self._waited += wait
         self._block(wait)
         _log.info("Hotmart's call limit is used up, going on in %.0f s", wait)
         self._sleep(wait)
-
-    def _give_up(self, error: HotmartRateLimitError) -> NoReturn:
-        asked = "an unknown time" if error.retry_after is None else f"{error.retry_after:.0f} s"
-        raise HotmartRateLimitError(
-            f"Hotmart's call limit is used up, run it later or raise max_rate_limit_wait in the connection: it asks "
-            f"to wait {asked} after {self._waited:.0f} s of waiting, where the connection allows "
-            f"{self._policy.max_rate_limit_wait:.0f} s",
-            retry_after=error.retry_after,
-            status=error.status,
-            error=error.error,
-            description=error.description,
-            path=error.path,
-        )

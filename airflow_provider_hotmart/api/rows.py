@@ -1,8 +1,7 @@
-"""From the rows of a page to records: participants of a sale, ``select``, identity; and records to JSON."""
+"""From the rows of a page to records: participants of a sale, ``select``, identity."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,8 +10,9 @@ import msgspec
 from msgspec import Raw
 
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, HotmartResponseError
+from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError, unexpected_form
 from airflow_provider_hotmart.api.filters import Query
+from airflow_provider_hotmart.api.json_text import decode, decode_fields, decode_lines, encode, json_lines
 from airflow_provider_hotmart.api.participants import Participant, Sale, participants
 
 #: A row as Hotmart wrote it, or a participant or dictionary whose values are either such raw JSON or decoded.
@@ -23,14 +23,7 @@ FIRST_MILLISECOND = 100_000_000_000
 #: Records that are decoded at a time.
 CHUNK_RECORDS = 50
 
-_decode_row = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
-_decode = msgspec.json.Decoder().decode
-_decode_lines = {
-    float: msgspec.json.Decoder().decode_lines,
-    Decimal: msgspec.json.Decoder(float_hook=Decimal).decode_lines,
-}
-_encoder = msgspec.json.Encoder()
 
 
 class RecordReader:
@@ -65,28 +58,12 @@ class RecordReader:
             return [*participants(rows, raw_status)]
         if self._list is None and (query.kept or query.between):
             rows = [row for row in rows if self._is_kept(decode(row))]
-        if query.select:
-            return [record for row in rows for record in self._selected(decode(row), status, stamp)]
         key = query.endpoint.status_key
-        if self._list is None and key is None and not stamp:
+        own_status = status if query.select else raw_status  # like the values beside it
+        asked = {**({} if key is None else {key: own_status}), **stamp}
+        if self._list is None and not query.select and not asked:
             return list(rows)
-        records: list[Record] = []
-        asked = dict(stamp)
-        if key is not None:
-            asked = {key: raw_status, **stamp}
-        is_filtered = self._list is not None and bool(query.kept or query.between)
-        for row in rows:
-            content = fields(row)
-            elements = None if self._list is None else self._elements(content.pop(self._list, None))
-            own = {"transaction": content.pop("transaction"), **asked} if "transaction" in content else asked
-            own = {**own, **content}
-            if elements is None:
-                records.append(own)
-                continue
-            if is_filtered:
-                elements = [one for one in elements if self._is_kept(one)]
-            records += [{**own, **one} for one in elements]
-        return records
+        return [record for row in rows for record in self._records(row, asked)]
 
     def check(self, rows_met: bool) -> None:
         """
@@ -101,55 +78,57 @@ class RecordReader:
             if path not in self.matched and not self._query.endpoint.knows(path):
                 refuse_select(self._query, path)
 
+    def _records(self, row: Raw, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """
+        Make the records of a row, reduced to what was selected.
+
+        :param asked: what they say because it was asked for.
+        """
+        select = self._query.select
+        content = decode(row) if select else decode_fields(row)
+        own = content
+        if select:
+            self.matched.update(path for path in select if path not in self.matched and _has(content, path.split(".")))
+            own = keep(content, select)
+        first = {"transaction": own.pop("transaction")} if "transaction" in own else {}
+        own = {**first, **asked, **own}
+        if self._list is None:
+            return [own]
+        elements = self._elements(content.get(self._list))
+        selected = own.pop(self._list, None)
+        parts = (selected or [{}] * len(elements)) if select else elements
+        if self._query.kept or self._query.between:
+            parts = [part for element, part in zip(elements, parts, strict=True) if self._is_kept(element)]
+        return [{**own, **part} for part in parts]
+
     def _elements(self, found: Any) -> list[dict[str, Any]]:
         """Read the list in a row whose elements become records."""
-        try:
-            if found is None or isinstance(found, Raw):
-                return [] if found is None else _decode_list(found) or []
-        except msgspec.ValidationError:
-            found = None
-        except msgspec.DecodeError:
-            found = decode(found)
+        if isinstance(found, Raw):
+            try:
+                return _decode_list(found) or []
+            except msgspec.DecodeError:
+                found = decode(found)
+        if found is None:
+            return []
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise HotmartResponseError(
-                f"Hotmart's answer has another form than documented: report it ({self._list} is no list of objects)",
-                path=self._query.endpoint.path,
-            )
+            raise unexpected_form(f"{self._list} is no list of objects", self._query.endpoint.path)
         return found
 
     def _is_kept(self, content: dict[str, Any]) -> bool:
         """Tell whether a row, or an element of the list in one, fulfils the filters that are applied here."""
         for path, values in self._query.kept.items():
-            text = at(content, path.split("."))
+            text = at(content, path)
             if isinstance(text, str):
                 self.met.add((path, text))
             if text not in values:
                 return False
         for path, (start, end) in self._query.between.items():
-            moment = at(content, path.split("."))
+            moment = at(content, path)
             if isinstance(moment, (int, float)):
                 milliseconds = moment if moment >= FIRST_MILLISECOND else moment * 1000
                 if milliseconds < start or (end is not None and milliseconds >= end):
                     return False
         return True
-
-    def _selected(self, row: dict[str, Any], status: str | None, stamp: Mapping[str, Any]) -> Iterable[Record]:
-        """Reduce a row to what was selected, the status, and what else was asked for."""
-        query = self._query
-        for path in query.select:
-            if path not in self.matched and _has(row, path.split(".")):
-                self.matched.add(path)
-        own = keep(row, query.select)
-        key = query.endpoint.status_key
-        asked = {**({} if key is None else {key: status}), **stamp}
-        if self._list is None:
-            yield {**asked, **own} if stamp else {**own, **asked}
-            return
-        everything = self._elements(row.get(self._list))
-        kept = own.pop(self._list, None) or [{}] * len(everything)
-        for element, part in zip(everything, kept, strict=True):
-            if self._is_kept(element):
-                yield {**own, **asked, **part}
 
 
 def refuse_select(query: Query, path: str) -> None:
@@ -213,22 +192,11 @@ def identity(endpoint: Endpoint, row: Any) -> tuple[Hashable, ...]:
 
     :raises HotmartResponseError: when the row lacks the first value of its identity.
     """
-    content = decode(row)
-    values = [at(content, path.split(".")) for path in endpoint.identity]
-    if values and values[0] in (None, ""):
-        raise HotmartResponseError(
-            f"Hotmart's answer has another form than documented: report it (a row has no {endpoint.identity[0]})",
-            path=endpoint.path,
-        )
-    return tuple(values) or (json_lines([row]),)
-
-
-def json_lines(records: Sequence[Any]) -> bytes:
-    """Write records as JSON Lines: UTF-8, one per line."""
-    try:
-        return _encoder.encode_lines(records)
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
-        return b"".join(json.dumps(_plain(record), separators=(",", ":")).encode() + b"\n" for record in records)
+    content = decode(encode(row) if isinstance(row, Sale) else row)
+    values = tuple(at(content, path) for path in endpoint.identity)
+    if values[0] in (None, ""):
+        raise unexpected_form(f"a row has no {endpoint.identity[0]}", endpoint.path)
+    return values
 
 
 def objects(records: Sequence[Record], number: type[float | Decimal] = float) -> Iterator[dict[str, Any]]:
@@ -238,28 +206,7 @@ def objects(records: Sequence[Record], number: type[float | Decimal] = float) ->
     :param number: what numbers that are not whole become.
     """
     for start in range(0, len(records), CHUNK_RECORDS):
-        lines = json_lines(records[start : start + CHUNK_RECORDS])
-        try:
-            decoded = _decode_lines[number](lines)
-        except msgspec.DecodeError:  # half of a surrogate pair
-            decoded = [json.loads(line, parse_float=number) for line in lines.splitlines()]
-        yield from decoded
-
-
-def decode(value: Any) -> Any:
-    """Decode raw JSON, or a row whose values are."""
-    if isinstance(value, Sale):
-        value = _encoder.encode(value)
-    try:
-        return _decode(value)
-    except msgspec.DecodeError:  # half of a surrogate pair
-        return json.loads(bytes(value))
-
-
-def _plain(record: Any) -> Any:
-    if isinstance(record, dict):
-        return {name: decode(value) if isinstance(value, Raw) else value for name, value in record.items()}
-    return decode(record)
+        yield from decode_lines(json_lines(records[start : start + CHUNK_RECORDS]), number)
 
 
 def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
@@ -268,20 +215,12 @@ def joined(row: Raw, parts: Mapping[str, Any]) -> Raw:
 
     :param parts: raw, or dictionaries of raw values, or None.
     """
-    return Raw(_encoder.encode({**fields(row), **parts}))
+    return Raw(encode({**decode_fields(row), **parts}))
 
 
-def fields(row: Raw) -> dict[str, Any]:
-    """Decode a row, but not the values in it."""
-    try:
-        return _decode_row(row)
-    except msgspec.DecodeError:
-        return dict(decode(row))
-
-
-def at(value: Any, names: Sequence[str]) -> Any:
-    """Look up a scalar by the names that lead to it; None where there is none."""
-    for name in names:
+def at(value: Any, path: str) -> Any:
+    """Look up the scalar that a dot path leads to; None where there is none."""
+    for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, Raw):
             value = decode(value)

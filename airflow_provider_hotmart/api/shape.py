@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_hotmart.api.endpoint import Column, Endpoint
 from airflow_provider_hotmart.api.filters import Query
 from airflow_provider_hotmart.api.flat import FlatColumn, Flattener, Row, places_of
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.personal import People
-from airflow_provider_hotmart.api.rows import Record, json_lines, objects
-from airflow_provider_hotmart.api.values import exact_lines, exact_objects
+from airflow_provider_hotmart.api.rows import Record, objects
 
 
 class Shape:
@@ -71,11 +72,14 @@ class Shape:
         :param records: of one answer.
         :param places: of these records, where they are not all of an answer; see :func:`~.flat.places_of`.
         """
+        if self._flattener is None and self._people is None:
+            return json_lines(records)
+        exact = self._hidden(objects(records, Decimal))
         if self._flattener is None:
-            return json_lines(records) if self._people is None else exact_lines(self._hidden(exact_objects(records)))
+            return b"".join(json_lines([record]) for record in exact)
         # Before they are decoded: that takes away what shows which of them are of one sale.
         where = list(places_of(records) if places is None else places)
-        return self._flattener.rows(self._hidden(exact_objects(records)), where)
+        return self._flattener.rows(exact, where)
 
     def objects(self, records: Sequence[Record]) -> list[dict[str, Any]]:
         """Decode records."""

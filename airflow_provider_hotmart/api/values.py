@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
-import msgspec
-
-from airflow_provider_hotmart.api.rows import FIRST_MILLISECOND, Record, objects
+from airflow_provider_hotmart.api.json_text import encode_whole
+from airflow_provider_hotmart.api.rows import FIRST_MILLISECOND
 
 #: Digits of a decimal, and how many of them are decimal places.
 PRECISION, SCALE = 38, 10
@@ -21,48 +19,9 @@ _INT64 = 2**63
 #: Milliseconds since the epoch of the years 1 and 10,000.
 _FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000, 253_402_300_800_000
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
 
 class MisfitError(Exception):
     """A value that its column cannot hold."""
-
-
-def exact_objects(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
-    """Decode records, with numbers as they are written."""
-    return objects(records, Decimal)
-
-
-def exact_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
-    """Write records as JSON Lines, with numbers as they are."""
-    return b"".join(encoded(record) + b"\n" for record in records)
-
-
-def encoded(value: Any) -> bytes:
-    """Write a value as JSON, with numbers as they are."""
-    try:
-        return _encode(value)
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
-        if isinstance(value, dict):
-            return b"{" + b",".join(encoded(name) + b":" + encoded(one) for name, one in value.items()) + b"}"
-        return b"[" + b",".join(map(encoded, value)) + b"]" if isinstance(value, list) else json.dumps(value).encode()
-
-
-def encoded_whole(value: Any) -> bytes:
-    """Write a value as JSON that every reader takes: most of them, databases too, refuse half of a surrogate pair."""
-    try:
-        return _encode(value)
-    except UnicodeEncodeError:
-        return _encode(_whole(value))
-
-
-def _whole(value: Any) -> Any:
-    """Write half of a surrogate pair as the text of its escape, as other formats have it."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_whole(name): _whole(one) for name, one in value.items()}
-    return [*map(_whole, value)] if isinstance(value, list) else value
 
 
 def iso_moment(milliseconds: int) -> str:
@@ -79,12 +38,10 @@ def to_text(value: Any) -> str:
 
 def to_json(value: Any) -> str:
     """Write a value as text of JSON, with numbers as they are."""
-    return encoded_whole(value).decode()
+    return encode_whole(value).decode()
 
 
-def _integer(value: Any) -> int | None:
-    if value == "":
-        return None
+def _integer(value: Any) -> int:
     if type(value) is not int:
         try:
             number = int(value) if type(value) in (str, Decimal, float) else None
@@ -98,9 +55,7 @@ def _integer(value: Any) -> int | None:
     return int(value)
 
 
-def _number(value: Any) -> Decimal | None:
-    if value == "":
-        return None
+def _number(value: Any) -> Decimal:
     if type(value) is bool or not isinstance(value, (int, float, str, Decimal)):
         raise MisfitError
     try:
@@ -109,21 +64,18 @@ def _number(value: Any) -> Decimal | None:
         raise MisfitError from None
 
 
-def _decimal(value: Any) -> Decimal | None:
+def _decimal(value: Any) -> Decimal:
     number = _number(value)
-    if number is not None:
-        try:
-            _EXACT.quantize(number, _PLACES)
-        except (InvalidOperation, Inexact):
-            raise MisfitError from None
+    try:
+        _EXACT.quantize(number, _PLACES)
+    except (InvalidOperation, Inexact):
+        raise MisfitError from None
     return number
 
 
-def _ratio(value: Any) -> Decimal | None:
+def _ratio(value: Any) -> Decimal:
     """Round what may have more digits than a column: it is no money."""
     number = _number(value)
-    if number is None:
-        return None
     try:
         rounded = _ROUNDED.quantize(number, _PLACES)
     except InvalidOperation:
@@ -131,18 +83,14 @@ def _ratio(value: Any) -> Decimal | None:
     return number if rounded == number else rounded
 
 
-def _boolean(value: Any) -> bool | None:
-    if value == "":
-        return None
+def _boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise MisfitError
     return value
 
 
-def _moment(value: Any) -> int | None:
+def _moment(value: Any) -> int:
     number = _integer(value)
-    if number is None:
-        return None
     milliseconds = number if abs(number) >= FIRST_MILLISECOND else number * 1000
     if not _FIRST_MOMENT <= milliseconds < _LAST_MOMENT:
         raise MisfitError

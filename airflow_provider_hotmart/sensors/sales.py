@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.failing import StoppableTask, check_rendered, fail_without_retry, given
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from typing import IO, Any, cast
 
 from airflow_provider_hotmart.api.flat import FlatColumn, Row
-from airflow_provider_hotmart.api.values import encoded_whole, iso_moment
+from airflow_provider_hotmart.api.json_text import encode_whole
+from airflow_provider_hotmart.api.values import iso_moment
 from airflow_provider_hotmart.storage.errors import StorageError
 
 #: Sales compress to a tenth of their size. The highest level takes more than twice the time for 5% less.
@@ -69,7 +70,7 @@ class FlatJsonLines(Encoder):
             for place in self._moments:
                 if row[place] is not None:
                     values[self._names[place]] = iso_moment(row[place])
-            lines.append(encoded_whole(values))
+            lines.append(encode_whole(values))
         self._sink.write(b"".join(line + b"\n" for line in lines))
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.windows import iso
 from airflow_provider_hotmart.triggers.polling import Connection, connect, log_failure, until_done

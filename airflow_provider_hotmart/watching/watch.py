@@ -17,15 +17,16 @@ from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.dates import parse_datetime
-from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
 from airflow_provider_hotmart.api.filter_values import ALL, parse_filter
 from airflow_provider_hotmart.api.filters import Query, build_query
 from airflow_provider_hotmart.api.flat import places_of
+from airflow_provider_hotmart.api.json_text import decode, json_lines
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.api.participants import mappings
-from airflow_provider_hotmart.api.rows import Record, RecordReader, decode, json_lines
+from airflow_provider_hotmart.api.rows import Record, RecordReader
 from airflow_provider_hotmart.api.windows import Window
 
 _log = logging.getLogger(__name__)

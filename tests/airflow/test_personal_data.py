@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.sensors.sales import HotmartNewSalesParticipantsSensor
 from tests.airflow.support import ThrowawayAirflow, connection, small_hotmart
 from tests.airflow.test_secrets import forms as encodings

@@ -177,7 +177,8 @@ def real(airflow: ThrowawayAirflow, hotmart: HotmartEmulator, tmp_path_factory: 
     from airflow_provider_hotmart.api.client import HotmartClient
     from airflow_provider_hotmart.api.config import HotmartConfig
     from airflow_provider_hotmart.api.endpoint import Endpoint
-    from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES, SALES_PARTICIPANTS
+    from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
+    from airflow_provider_hotmart.api.endpoints.sales import SALES, SALES_PARTICIPANTS
     from airflow_provider_hotmart.api.filters import build_query
     from airflow_provider_hotmart.api.joining import PARTS, SalesListing
     from airflow_provider_hotmart.api.listing import Listing

@@ -13,7 +13,8 @@ import pytest
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.listing import Listing
 from airflow_provider_hotmart.emulator import HotmartEmulator

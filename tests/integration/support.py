@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, Phase, settings
 
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import PRODUCTS as PRODUCTS_ENDPOINT
-from airflow_provider_hotmart.api.endpoints import SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS as PRODUCTS_ENDPOINT
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.listing import Listing
-from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator import Clock, HotmartEmulator
 from airflow_provider_hotmart.storage import RecordFile
 

@@ -455,7 +455,7 @@ class TestProcesses:
 import threading, time
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.listing import Listing
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_hotmart.api.endpoints import SALES
+from airflow_provider_hotmart.api.endpoints.sales import SALES
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.joining import PARTS, SalesListing, parse_include, parse_reconcile
-from airflow_provider_hotmart.api.rows import json_lines
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Quirks
 from tests.integration.support import NOW, WIDTHS, YEAR, account, client_of, drawing
 from tests.integration.test_exactness import connect

@@ -30,11 +30,11 @@ import json, re, sys
 from pathlib import Path
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import SALES, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
 from airflow_provider_hotmart.api.joining import SalesListing
 from airflow_provider_hotmart.api.listing import Listing
-from airflow_provider_hotmart.api.rows import json_lines
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.storage import RecordFile
 
 url, path, login, password = sys.argv[1:5]

@@ -117,11 +117,12 @@ def test_an_endpoint_takes_few_lines(endpoint: Endpoint) -> None:
 
 def lines_of(endpoint: Endpoint) -> dict[str, int]:
     """Lines of code that an endpoint takes in each part."""
-    name = next(name for name, one in vars(table).items() if one is endpoint)
     operator = operator_of(endpoint)
+    area = getattr(table, operator.__module__.rpartition(".")[2])
+    name = next(name for name, one in vars(area).items() if one is endpoint)
     return {
         "row": code_lines(
-            Path(inspect.getfile(table)).with_name(f"{operator.__module__.rpartition('.')[2]}.py"),
+            Path(inspect.getfile(area)),
             lambda node: isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name,
         ),
         "operator": code_lines(

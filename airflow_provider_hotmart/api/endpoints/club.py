@@ -12,17 +12,14 @@ CLUB_MODULES = Endpoint(
     path="/club/api/v1/modules",
     noun="modules",
     identity=("module_id",),
-    columns=tuple(
-        columns(
-            "module_id name sequence:integer is_public:boolean is_extra:boolean is_extra_paid:boolean classes:json "
-            "total_pages:integer"
-        )
+    columns=columns(
+        "module_id name sequence:integer is_public:boolean is_extra:boolean is_extra_paid:boolean classes:json "
+        "total_pages:integer"
     ),
     # Left out, Hotmart lists no extra modules.
     filters=(_SUBDOMAIN, Filter("is_extra", "boolean", several=True, defaults=("false", "true"))),
     rows_key="[]",
     page_size=None,
-    takes_select=False,
 )
 
 CLUB_PAGES = Endpoint(
@@ -31,13 +28,11 @@ CLUB_PAGES = Endpoint(
     path="/club/api/v1/modules/{module_id}/pages",
     noun="pages",
     identity=("page_id",),
-    columns=tuple(
-        columns(
-            "page_id name page_order:integer type published:boolean has_media:boolean total_comments:integer "
-            "rates_average:ratio rates:json(rate,total) "
-            "dripping_configs:json(liberation,type,liberation_date,liberation_days,page_id,expiration,duration_days,"
-            "classes,id,name,default_class)"
-        )
+    columns=columns(
+        "page_id name page_order:integer type published:boolean has_media:boolean total_comments:integer "
+        "rates_average:ratio rates:json(rate,total) "
+        "dripping_configs:json(liberation,type,liberation_date,liberation_days,page_id,expiration,duration_days,"
+        "classes,id,name,default_class)"
     ),
     filters=(
         Filter("subdomain", several=True, stamped=True),
@@ -51,7 +46,6 @@ CLUB_PAGES = Endpoint(
     ),
     rows_key="[]",
     page_size=None,
-    takes_select=False,
 )
 
 CLUB_USERS = Endpoint(
@@ -60,17 +54,14 @@ CLUB_USERS = Endpoint(
     path="/club/api/v1/users",
     noun="users",
     identity=("user_id",),
-    columns=tuple(
-        columns(
-            "user_id name! email! role status type engagement plus_access locale class_id access_count:integer "
-            "is_deletable:boolean purchase_date:moment? first_access_date:moment? last_access_date:moment? "
-            "progress.completed_percentage:ratio progress.total:integer progress.completed:integer"
-        )
+    columns=columns(
+        "user_id name! email! role status type engagement plus_access locale class_id access_count:integer "
+        "is_deletable:boolean purchase_date:moment? first_access_date:moment? last_access_date:moment? "
+        "progress.completed_percentage:ratio progress.total:integer progress.completed:integer"
     ),
     # Every Airflow task has an email of its own.
     filters=(_SUBDOMAIN, Filter("user_email", personal=True, parameter="email")),
     page_size=None,
-    takes_select=False,
 )
 
 CLUB_LESSONS = Endpoint(
@@ -79,8 +70,8 @@ CLUB_LESSONS = Endpoint(
     path="/club/api/v1/users/{user_id}/lessons",
     noun="lessons",
     identity=("page_id",),
-    columns=tuple(
-        columns("page_id page_name module_name is_module_extra:boolean is_completed:boolean completed_date:moment?")
+    columns=columns(
+        "page_id page_name module_name is_module_extra:boolean is_completed:boolean completed_date:moment?"
     ),
     filters=(
         _SUBDOMAIN,
@@ -88,5 +79,4 @@ CLUB_LESSONS = Endpoint(
     ),
     rows_key="lessons",
     page_size=None,
-    takes_select=False,
 )

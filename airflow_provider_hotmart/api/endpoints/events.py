@@ -21,13 +21,10 @@ EVENTS = Endpoint(
     path="/events/api/v1/{event_id}/info",
     noun="events",
     identity=("product.id",),
-    columns=tuple(
-        columns("product.id:integer product.name start_event_date:moment end_event_date:moment lots:json(id,name)")
-    ),
+    columns=columns("product.id:integer product.name start_event_date:moment end_event_date:moment lots:json(id,name)"),
     filters=(_EVENT_ID,),
     rows_key=None,
     page_size=None,
-    takes_select=False,
 )
 
 EVENT_TICKETS = Endpoint(
@@ -36,14 +33,12 @@ EVENT_TICKETS = Endpoint(
     path="/events/api/v1/{event_id}/participants",
     noun="tickets",
     identity=("eticket.id",),
-    columns=tuple(
-        columns(
-            "buyer.ucode? buyer.name!? buyer.email!? buyer.phone!? buyer.document!? participant.id:integer? "
-            "participant.name!? participant.email!? participant.document!? participant.phone!? eticket.id:integer "
-            "eticket.ticket_qr_code! eticket.current_update:moment eticket.checkin_status eticket.is_blocked:boolean "
-            "eticket.ticket_status eticket.ticket_type eticket.category? eticket.checkin_url!? lot.id:integer lot.name "
-            "product.id:integer product.name"
-        )
+    columns=columns(
+        "buyer.ucode? buyer.name!? buyer.email!? buyer.phone!? buyer.document!? participant.id:integer? "
+        "participant.name!? participant.email!? participant.document!? participant.phone!? eticket.id:integer "
+        "eticket.ticket_qr_code! eticket.current_update:moment eticket.checkin_status eticket.is_blocked:boolean "
+        "eticket.ticket_status eticket.ticket_type eticket.category? eticket.checkin_url!? lot.id:integer lot.name "
+        "product.id:integer product.name"
     ),
     filters=(
         _EVENT_ID,

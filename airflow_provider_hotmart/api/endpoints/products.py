@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_provider_hotmart.api.endpoint import Endpoint, Filter, Found, columns
 from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus
 
@@ -11,8 +13,8 @@ PRODUCTS = Endpoint(
     path="/products/api/v1/products",
     noun="products",
     identity=("id",),
-    columns=tuple(
-        columns("id:integer name ucode status created_at:moment format is_subscription:boolean warranty_period:integer")
+    columns=columns(
+        "id:integer name ucode status created_at:moment format is_subscription:boolean warranty_period:integer"
     ),
     filters=(
         Filter("product_id", "id", several=True, parameter="id"),
@@ -28,11 +30,9 @@ PRODUCT_OFFERS = Endpoint(
     path="/products/api/v1/products/{product_ucode}/offers",
     noun="offers",
     identity=("code",),
-    columns=tuple(
-        columns(
-            "code name description price.value:decimal price.currency_code payment_mode is_main_offer:boolean "
-            "is_currency_conversion_enabled:boolean is_smart_recovery_enabled:boolean"
-        )
+    columns=columns(
+        "code name description price.value:decimal price.currency_code payment_mode is_main_offer:boolean "
+        "is_currency_conversion_enabled:boolean is_smart_recovery_enabled:boolean"
     ),
     filters=(_OF_PRODUCT,),
 )
@@ -43,22 +43,12 @@ PRODUCT_PLANS = Endpoint(
     path="/products/api/v1/products/{product_ucode}/plans",
     noun="plans",
     identity=("code",),
-    columns=tuple(
-        columns(
-            "code name description price.value:decimal price.currency_code periodicity max_installments:integer "
-            "payment_mode trial_period:integer? is_subscription_recovery_enabled:boolean "
-            "is_switch_plan_enabled:boolean"
-        )
+    columns=columns(
+        "code name description price.value:decimal price.currency_code periodicity max_installments:integer "
+        "payment_mode trial_period:integer? is_subscription_recovery_enabled:boolean "
+        "is_switch_plan_enabled:boolean"
     ),
-    filters=(
-        Filter(
-            "product_ucode",
-            "uuid",
-            several=True,
-            in_path=True,
-            found_by=Found(PRODUCTS, "ucode", only="is_subscription"),
-        ),
-    ),
+    filters=(replace(_OF_PRODUCT, found_by=Found(PRODUCTS, "ucode", only="is_subscription")),),
     none_is_refused=True,
 )
 
@@ -68,16 +58,13 @@ PRODUCT_COUPONS = Endpoint(
     path="/products/api/v1/coupon/product/{product_id}",
     noun="coupons",
     identity=("id",),
-    columns=tuple(
-        columns(
-            "id:integer coupon_code discount:ratio start_date:moment status active:boolean "
-            "time_zone.id time_zone.name time_zone.offset time_zone.description"
-        )
+    columns=columns(
+        "id:integer coupon_code discount:ratio start_date:moment status active:boolean "
+        "time_zone.id time_zone.name time_zone.offset time_zone.description"
     ),
     filters=(
         Filter("product_id", "id", several=True, in_path=True, found_by=Found(PRODUCTS, "id")),
         Filter("code"),
     ),
     page_size=None,
-    takes_select=False,
 )

@@ -17,8 +17,9 @@ _USER = (
     *prefixed("address.", columns(_ADDRESS, personal=True, optional=True)),
 )
 TRANSACTION = Filter("transaction", several=True, any_date=True)
-_TRANSACTION_STATUS = Filter("transaction_status", "word", SaleStatus, several=True)
 PRODUCT_ID = Filter("product_id", "id", several=True)
+#: What all endpoints of sales take.
+_SALE = (TRANSACTION, Filter("transaction_status", "word", SaleStatus, several=True), PRODUCT_ID)
 _COMMISSION_AS = Filter("commission_as", "word", CommissionRole)
 _BUYER = (Filter("buyer_email", personal=True), Filter("buyer_name", personal=True))
 _SALES_SOURCE = Filter("sales_source")
@@ -41,29 +42,18 @@ SALES = _endpoint(
     name="sales",
     path="/payments/api/v1/sales/history",
     identity=("purchase.transaction",),
-    columns=tuple(
-        columns(
-            "product.id:integer product.name buyer.name!? buyer.ucode? buyer.email!? producer.name!? producer.ucode? "
-            "purchase.transaction purchase.order_date:moment purchase.approved_date:moment? purchase.status "
-            "purchase.recurrency_number:integer? purchase.is_subscription:boolean purchase.commission_as "
-            "purchase.price.value:decimal purchase.price.currency_code purchase.payment.method "
-            "purchase.payment.type purchase.payment.installments_number:integer purchase.tracking.source? "
-            "purchase.tracking.source_sck? purchase.tracking.external_code? purchase.warranty_expire_date:moment? "
-            "purchase.offer.code purchase.offer.payment_mode purchase.hotmart_fee.total:decimal "
-            "purchase.hotmart_fee.fixed:decimal purchase.hotmart_fee.base:decimal "
-            "purchase.hotmart_fee.percentage:ratio purchase.hotmart_fee.currency_code"
-        )
+    columns=columns(
+        "product.id:integer product.name buyer.name!? buyer.ucode? buyer.email!? producer.name!? producer.ucode? "
+        "purchase.transaction purchase.order_date:moment purchase.approved_date:moment? purchase.status "
+        "purchase.recurrency_number:integer? purchase.is_subscription:boolean purchase.commission_as "
+        "purchase.price.value:decimal purchase.price.currency_code purchase.payment.method "
+        "purchase.payment.type purchase.payment.installments_number:integer purchase.tracking.source? "
+        "purchase.tracking.source_sck? purchase.tracking.external_code? purchase.warranty_expire_date:moment? "
+        "purchase.offer.code purchase.offer.payment_mode purchase.hotmart_fee.total:decimal "
+        "purchase.hotmart_fee.fixed:decimal purchase.hotmart_fee.base:decimal "
+        "purchase.hotmart_fee.percentage:ratio purchase.hotmart_fee.currency_code"
     ),
-    filters=(
-        TRANSACTION,
-        _TRANSACTION_STATUS,
-        PRODUCT_ID,
-        *_BUYER,
-        _SALES_SOURCE,
-        _PAYMENT_TYPE,
-        OFFER_CODE,
-        _COMMISSION_AS,
-    ),
+    filters=(*_SALE, *_BUYER, _SALES_SOURCE, _PAYMENT_TYPE, OFFER_CODE, _COMMISSION_AS),
 )
 
 SALES_PARTICIPANTS = _endpoint(
@@ -73,9 +63,7 @@ SALES_PARTICIPANTS = _endpoint(
     identity=("transaction", "product.id"),
     columns=(*columns("transaction product.id:integer product.name users.role"), *prefixed("users.user.", _USER)),
     filters=(
-        TRANSACTION,
-        _TRANSACTION_STATUS,
-        PRODUCT_ID,
+        *_SALE,
         *_BUYER,
         _SALES_SOURCE,
         _AFFILIATE_NAME,
@@ -93,15 +81,13 @@ SALES_COMMISSIONS = _endpoint(
     name="sales_commissions",
     path="/payments/api/v1/sales/commissions",
     identity=("transaction",),
-    columns=tuple(
-        columns(
-            "transaction product.id:integer product.name exchange_rate_currency_payout:ratio commissions.source "
-            "commissions.commission.value:decimal commissions.commission.currency_code? "
-            "commissions.commission.currency_value? commissions.user.ucode? commissions.user.name!? "
-            "commissions.user.email!?"
-        )
+    columns=columns(
+        "transaction product.id:integer product.name exchange_rate_currency_payout:ratio commissions.source "
+        "commissions.commission.value:decimal commissions.commission.currency_code? "
+        "commissions.commission.currency_value? commissions.user.ucode? commissions.user.name!? "
+        "commissions.user.email!?"
     ),
-    filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _COMMISSION_AS),
+    filters=(*_SALE, _COMMISSION_AS),
     status_key="transaction_status",
     records_in="commissions",
     list_identity=("source", "user.ucode"),
@@ -112,14 +98,12 @@ SALES_PRICE_DETAILS = _endpoint(
     name="sales_price_details",
     path="/payments/api/v1/sales/price/details",
     identity=("transaction",),
-    columns=tuple(
-        columns(
-            "transaction product.id:integer product.name base.value:decimal base.currency_code total.value:decimal "
-            "total.currency_code vat.value:decimal vat.currency_code fee.value:decimal? fee.currency_code? "
-            "coupon.code? coupon.value:ratio? real_conversion_rate:ratio"
-        )
+    columns=columns(
+        "transaction product.id:integer product.name base.value:decimal base.currency_code total.value:decimal "
+        "total.currency_code vat.value:decimal vat.currency_code fee.value:decimal? fee.currency_code? "
+        "coupon.code? coupon.value:ratio? real_conversion_rate:ratio"
     ),
-    filters=(TRANSACTION, _TRANSACTION_STATUS, PRODUCT_ID, _PAYMENT_TYPE),
+    filters=(*_SALE, _PAYMENT_TYPE),
     refusable=(*ALIASES, SaleStatus.NO_FUNDS, SaleStatus.PRE_ORDER, SaleStatus.PROCESSING_TRANSACTION),
     status_key="transaction_status",
 )
@@ -130,16 +114,8 @@ SALES_SUMMARY = _endpoint(
     path="/payments/api/v1/sales/summary",
     noun="currencies",
     identity=("total_value.currency_code",),
-    columns=tuple(columns("total_items:integer total_value.value:decimal total_value.currency_code")),
-    filters=(
-        TRANSACTION,
-        _TRANSACTION_STATUS,
-        PRODUCT_ID,
-        _SALES_SOURCE,
-        _AFFILIATE_NAME,
-        _PAYMENT_TYPE,
-        OFFER_CODE,
-    ),
+    columns=columns("total_items:integer total_value.value:decimal total_value.currency_code"),
+    filters=(*_SALE, _SALES_SOURCE, _AFFILIATE_NAME, _PAYMENT_TYPE, OFFER_CODE),
     default_statuses=(),
     sums=("total_items", "total_value.value"),
 )

@@ -31,14 +31,12 @@ SUBSCRIPTIONS = Endpoint(
     path="/payments/api/v1/subscriptions",
     noun="subscriptions",
     identity=("subscription_id",),
-    columns=tuple(
-        columns(
-            "subscriber_code subscription_id:integer status accession_date:moment end_accession_date:moment? "
-            "request_date:moment date_next_charge:moment? trial:boolean transaction plan.id:integer plan.name "
-            "plan.recurrency_period:integer plan.max_charge_cycles:integer? product.id:integer product.name "
-            "product.ucode price.value:decimal price.currency_code subscriber.name!? subscriber.email!? "
-            "subscriber.ucode?"
-        )
+    columns=columns(
+        "subscriber_code subscription_id:integer status accession_date:moment end_accession_date:moment? "
+        "request_date:moment date_next_charge:moment? trial:boolean transaction plan.id:integer plan.name "
+        "plan.recurrency_period:integer plan.max_charge_cycles:integer? product.id:integer product.name "
+        "product.ucode price.value:decimal price.currency_code subscriber.name!? subscriber.email!? "
+        "subscriber.ucode?"
     ),
     filters=(
         Filter("status", "word", SubscriptionStatus, several=True, selects="status"),
@@ -64,15 +62,13 @@ SUBSCRIPTION_SUMMARIES = Endpoint(
     path="/payments/api/v1/subscriptions/summary",
     noun="subscriptions",
     identity=("subscription_id",),
-    columns=tuple(
-        columns(
-            "subscriber_code subscription_id:integer status lifetime:integer accession_date:moment "
-            "end_accession_date:moment? trial:boolean date_next_charge:moment? plan.name "
-            "plan.recurrency_period:integer product.id:integer product.name offer.code last_recurrency.number:integer "
-            "last_recurrency.request_date:moment last_recurrency.status last_recurrency.transaction_number:integer "
-            "last_recurrency.billing_type unpaid_recurrencies:json(number,charge_date)? subscriber.id:integer? "
-            "subscriber.name!? subscriber.email!?"
-        )
+    columns=columns(
+        "subscriber_code subscription_id:integer status lifetime:integer accession_date:moment "
+        "end_accession_date:moment? trial:boolean date_next_charge:moment? plan.name "
+        "plan.recurrency_period:integer product.id:integer product.name offer.code last_recurrency.number:integer "
+        "last_recurrency.request_date:moment last_recurrency.status last_recurrency.transaction_number:integer "
+        "last_recurrency.billing_type unpaid_recurrencies:json(number,charge_date)? subscriber.id:integer? "
+        "subscriber.name!? subscriber.email!?"
     ),
     filters=(PRODUCT_ID, _SUBSCRIBER_CODE),
     ranges=(_ACCESSION, replace(_NEXT_CHARGE, end=("next_charge_end_date", ""), column="date_next_charge")),
@@ -85,31 +81,29 @@ SUBSCRIPTION_TRANSACTIONS = Endpoint(
     path="/payments/api/v1/subscriptions/transactions",
     noun="transactions",
     identity=("purchase.transaction", "purchase.commission.currency"),
-    columns=tuple(
-        columns(
-            "subscription_id:integer subscriber_code status billing_type adoption_date:moment last_update:moment "
-            "date_next_charge:moment? cancellation_date:moment? max_cycles:integer? "
-            "last_recurrency_start_date:moment last_recurrency_number:integer has_unpaid_recurrency:boolean "
-            "has_credit_card_change:boolean is_paid_anticipation:boolean is_paid_negotiation:boolean "
-            "product.id:integer product.name producer.name!? trial_info.trial:boolean trial_info.trial_period:integer? "
-            "trial_info.trial_end:moment? plan.name plan.recurrency_period:integer plan.recurrency_type "
-            "plan.coupon_code? plan.offer.key plan.offer.code? plan.offer.description? recurrency.status "
-            "recurrency.number:integer recurrency.start_datetime:moment recurrency.payment_delays_days:integer? "
-            "recurrency.payment_delay_days:integer? recurrency.transaction_type "
-            "recurrency.transaction_sequence:integer recurrency.is_current_purchase:boolean "
-            "recurrency.has_retry:boolean recurrency.number_list? recurrency.scheduled_retry:json? "
-            "purchase.transaction purchase.order_date:moment purchase.approved_date:moment? purchase.status "
-            "purchase.payment.payment_type purchase.payment.credit_card_flag? purchase.payment.refusal_message? "
-            "purchase.payment.refund_chargeback_date:moment? purchase.payment.pix_expiration_date:moment? "
-            "purchase.payment.billet_expiration_date:moment? purchase.payment.billet_reprint_code? "
-            "purchase.payment.billet_recovery_type? purchase.installment.installment_type "
-            "purchase.installment.installment_number:integer purchase.price.currency purchase.price.value:decimal "
-            "purchase.price.total_value:decimal purchase.commission.conversion_rate:ratio "
-            "purchase.commission.currency purchase.commission.original_value:decimal "
-            "purchase.commission.original_paid_value:decimal purchase.commission.producer_value:decimal "
-            "purchase.commission.producer_paid_value:decimal subscriber.id:integer? subscriber.name!? "
-            "subscriber.email!? subscriber.phone_ddd!? subscriber.phone!?"
-        )
+    columns=columns(
+        "subscription_id:integer subscriber_code status billing_type adoption_date:moment last_update:moment "
+        "date_next_charge:moment? cancellation_date:moment? max_cycles:integer? "
+        "last_recurrency_start_date:moment last_recurrency_number:integer has_unpaid_recurrency:boolean "
+        "has_credit_card_change:boolean is_paid_anticipation:boolean is_paid_negotiation:boolean "
+        "product.id:integer product.name producer.name!? trial_info.trial:boolean trial_info.trial_period:integer? "
+        "trial_info.trial_end:moment? plan.name plan.recurrency_period:integer plan.recurrency_type "
+        "plan.coupon_code? plan.offer.key plan.offer.code? plan.offer.description? recurrency.status "
+        "recurrency.number:integer recurrency.start_datetime:moment recurrency.payment_delays_days:integer? "
+        "recurrency.payment_delay_days:integer? recurrency.transaction_type "
+        "recurrency.transaction_sequence:integer recurrency.is_current_purchase:boolean "
+        "recurrency.has_retry:boolean recurrency.number_list? recurrency.scheduled_retry:json? "
+        "purchase.transaction purchase.order_date:moment purchase.approved_date:moment? purchase.status "
+        "purchase.payment.payment_type purchase.payment.credit_card_flag? purchase.payment.refusal_message? "
+        "purchase.payment.refund_chargeback_date:moment? purchase.payment.pix_expiration_date:moment? "
+        "purchase.payment.billet_expiration_date:moment? purchase.payment.billet_reprint_code? "
+        "purchase.payment.billet_recovery_type? purchase.installment.installment_type "
+        "purchase.installment.installment_number:integer purchase.price.currency purchase.price.value:decimal "
+        "purchase.price.total_value:decimal purchase.commission.conversion_rate:ratio "
+        "purchase.commission.currency purchase.commission.original_value:decimal "
+        "purchase.commission.original_paid_value:decimal purchase.commission.producer_value:decimal "
+        "purchase.commission.producer_paid_value:decimal subscriber.id:integer? subscriber.name!? "
+        "subscriber.email!? subscriber.phone_ddd!? subscriber.phone!?"
     ),
     filters=(
         TRANSACTION,
@@ -133,12 +127,10 @@ SUBSCRIBER_PURCHASES = Endpoint(
     path="/payments/api/v1/subscriptions/{subscriber_code}/purchases",
     noun="purchases",
     identity=("transaction",),
-    columns=tuple(
-        columns(
-            "transaction approved_date:moment? payment_engine status price.value:decimal price.currency_code "
-            "payment_type payment_method recurrency_number:integer under_warranty:boolean "
-            "purchase_subscription:boolean?"
-        )
+    columns=columns(
+        "transaction approved_date:moment? payment_engine status price.value:decimal price.currency_code "
+        "payment_type payment_method recurrency_number:integer under_warranty:boolean "
+        "purchase_subscription:boolean?"
     ),
     filters=(
         Filter(
@@ -150,5 +142,4 @@ SUBSCRIBER_PURCHASES = Endpoint(
     ),
     rows_key="[]",
     page_size=None,
-    takes_select=False,
 )

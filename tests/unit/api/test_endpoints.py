@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_hotmart.api.endpoint import Column, Endpoint, columns
-from airflow_provider_hotmart.api.endpoints import ENDPOINTS, PRODUCTS, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints import ENDPOINTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 

@@ -12,8 +12,8 @@ from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.listing import Listing
-from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.calls import Call
 from airflow_provider_hotmart.emulator.service.server import Reply

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_hotmart.api.dates import parse_datetime
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import HotmartInvalidRequestError
-from airflow_provider_hotmart.api.filter_values import suggestion
+from airflow_provider_hotmart.api.filter_values import did_you_mean
 from airflow_provider_hotmart.api.filters import DEFAULT_WINDOW, Query, build_query
 from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.windows import Window
@@ -123,7 +124,7 @@ def test_a_word_in_portuguese_is_answered_with_hotmarts(filters: dict[str, str],
 
 
 def test_a_portuguese_word_is_suggested_only_where_the_filter_knows_it() -> None:
-    assert suggestion("CANCELADO", ["BUYER"]) is None
+    assert did_you_mean("CANCELADO", ["BUYER"]) == ""
 
 
 def test_an_unknown_status_is_refused_beside_all_too() -> None:

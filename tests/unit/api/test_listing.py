@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_hotmart.api.client import HotmartClient
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK
 from airflow_provider_hotmart.api.config import HotmartConfig
-from airflow_provider_hotmart.api.endpoints import PRODUCTS as PRODUCTS_ENDPOINT
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS as PRODUCTS_ENDPOINT
 from airflow_provider_hotmart.api.enums import SaleStatus
 from airflow_provider_hotmart.api.errors import (
     HotmartInvalidRequestError,
@@ -25,9 +25,9 @@ from airflow_provider_hotmart.api.errors import (
     HotmartStoppedError,
 )
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.lifecycle import ranks
 from airflow_provider_hotmart.api.listing import Listing
-from airflow_provider_hotmart.api.rows import json_lines
 from airflow_provider_hotmart.emulator import Call, Fault, HotmartEmulator, Quirks
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.faults import ROW_EDITS

@@ -17,7 +17,8 @@ from msgspec import Raw
 
 from airflow_provider_hotmart.api.client import Call
 from airflow_provider_hotmart.api.endpoint import Endpoint
-from airflow_provider_hotmart.api.endpoints import PRODUCTS, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.products import PRODUCTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.errors import HotmartError, HotmartInvalidRequestError, HotmartResponseError
 from airflow_provider_hotmart.api.errors import HotmartServerError as ServerError
 from airflow_provider_hotmart.api.pagination import (

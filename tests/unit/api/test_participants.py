@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from airflow_provider_hotmart.api import errors
-from airflow_provider_hotmart.api.endpoints import SALES, SALES_PARTICIPANTS
+from airflow_provider_hotmart.api.endpoints.sales import SALES, SALES_PARTICIPANTS
 from airflow_provider_hotmart.api.filters import build_query
+from airflow_provider_hotmart.api.json_text import json_lines
 from airflow_provider_hotmart.api.participants import Participant, Sale, mappings, row_type
 from airflow_provider_hotmart.api.responses import parse_page
-from airflow_provider_hotmart.api.rows import RecordReader, identity, json_lines, objects
+from airflow_provider_hotmart.api.rows import RecordReader, identity, objects
 
 NOW = 1_790_000_000
 QUERY = build_query(SALES_PARTICIPANTS, now=NOW)
