@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from airflow_provider_hotmart.api import refusals, responses
+from airflow_provider_hotmart.api import http_errors, responses
 from airflow_provider_hotmart.api.clock import NAP, Clock
 from airflow_provider_hotmart.api.config import HotmartConfig
 from airflow_provider_hotmart.api.errors import HotmartAuthError, HotmartNotJsonError, HotmartResponseError
@@ -47,7 +47,7 @@ def read_token(response: Response, config: HotmartConfig, now: float) -> Token:
     :raises HotmartError: of the kind that tells what is wrong.
     """
     path = urlsplit(config.token_url).path
-    error = refusals.error_of(response, path, now=now, secrets=(config.client_secret, config.basic))
+    error = http_errors.error_of(response, path, now=now, secrets=(config.client_secret, config.basic))
     if error is not None and error.status in (400, 401, 403) and not isinstance(error, HotmartNotJsonError):
         raise HotmartAuthError(
             "Hotmart does not accept the Client ID and Client Secret: copy both again from Tools > Hotmart credentials",

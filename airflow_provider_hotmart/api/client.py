@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from msgspec import Raw
 
-from airflow_provider_hotmart.api import refusals, responses
+from airflow_provider_hotmart.api import http_errors, responses
 from airflow_provider_hotmart.api.auth import Token, read_token, shared_token_cache
 from airflow_provider_hotmart.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_hotmart.api.config import HotmartConfig
@@ -219,7 +219,7 @@ class Session:
             else:
                 body, headers = response.body, response.headers
                 secrets = (token, client.config.client_secret)
-                error = refusals.error_of(
+                error = http_errors.error_of(
                     response, call.path, now=client.clock.time(), secrets=secrets, personal=call.personal
                 )
             client.budget.report(number, headers)

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from airflow_provider_hotmart.api.errors import HotmartResponseError
-from airflow_provider_hotmart.api.refusals import not_json_error
+from airflow_provider_hotmart.api.errors import unexpected_form
+from airflow_provider_hotmart.api.http_errors import not_json_error
+from airflow_provider_hotmart.api.json_text import encode
 
 #: Bytes that are looked through in one go, beside those up to the next comma.
 CHUNK_SIZE = 2**13
@@ -85,13 +86,13 @@ def parse_page(body: bytes, path: str, rows_key: str | None = "items", row_type:
     except msgspec.ValidationError as problem:
         if row_type is not Raw:
             return parse_page(body, path, rows_key)
-        _refuse_form(str(problem), path)
+        raise unexpected_form(str(problem), path) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         page = _parse_unusual(body, path, rows_key)
     if is_row and len(page.rows or ()) != 1:
-        _refuse_form("it is not one object", path)
+        raise unexpected_form("it is not one object", path)
     if row_type is Raw and any(bytes(memoryview(row)[:1]) != b"{" for row in page.rows or ()):
-        _refuse_form("a row is no object", path)
+        raise unexpected_form("a row is no object", path)
     info = page.page_info or _PageInfo()
     total = info.total_results
     return Page(
@@ -156,17 +157,13 @@ def _parse_unusual(body: bytes, path: str, rows_key: str) -> _Body:
     content = _decode_with_json(body, path)
     try:
         if rows_key == "[]":
-            return _Body([_escaped(row) for row in msgspec.convert(content, list[Any])])
+            return _Body([Raw(encode(row)) for row in msgspec.convert(content, list[Any])])
         page = msgspec.convert(content, dict[str, Any])
         rows = msgspec.convert(page.get(rows_key), list[Any] | None)
         info = msgspec.convert(page.get("page_info"), _PageInfo | None)
     except (msgspec.ValidationError, UnicodeError) as problem:
-        _refuse_form(str(problem), path)
-    return _Body(None if rows is None else [_escaped(row) for row in rows], info)
-
-
-def _escaped(row: Any) -> Raw:
-    return Raw(json.dumps(row, separators=(",", ":")).encode())
+        raise unexpected_form(str(problem), path) from None
+    return _Body(None if rows is None else [Raw(encode(row)) for row in rows], info)
 
 
 def _decode_with_json(body: bytes, path: str) -> Any:
@@ -178,7 +175,3 @@ def _decode_with_json(body: bytes, path: str) -> Any:
     else:
         return content
     raise not_json_error(body, path)
-
-
-def _refuse_form(what: str, path: str) -> NoReturn:
-    raise HotmartResponseError(f"Hotmart's answer has another form than documented: report it ({what})", path=path)

@@ -14,7 +14,7 @@ from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_hotmart.api import errors
 from airflow_provider_hotmart.api.http import Response
-from airflow_provider_hotmart.api.refusals import MAX_DESCRIPTION, error_of, scrub
+from airflow_provider_hotmart.api.http_errors import MAX_DESCRIPTION, error_of, scrub
 from airflow_provider_hotmart.api.responses import CHUNK_SIZE, Page, names_a_successor, parse_object, parse_page
 from airflow_provider_hotmart.emulator.service.bodies import laid_out
 
