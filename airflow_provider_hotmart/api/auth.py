@@ -51,7 +51,7 @@ def read_token(response: Response, config: HotmartConfig, now: float) -> Token:
     if error is not None and error.status in (400, 401, 403) and not isinstance(error, HotmartNotJsonError):
         raise HotmartAuthError(
             "Hotmart does not accept the Client ID and Client Secret: copy both again from Tools > Hotmart credentials",
-            **error.facts,
+            **error.details,
         )
     if error is not None:
         raise error

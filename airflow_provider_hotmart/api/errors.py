@@ -41,7 +41,7 @@ class HotmartError(Exception):
         self.retry_after = retry_after
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """What is known of the answer, for an error that says more about it."""
         return {"status": self.status, "error": self.error, "description": self.description, "path": self.path}
 

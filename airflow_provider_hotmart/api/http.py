@@ -85,11 +85,11 @@ class HttpSession:
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body = urlencode(form)
-        path = urlsplit(url).path or "/"
-        _query_filter.prefixes.add(_first_part(path))
         try:
-            # By urllib3: requests, which chose the connections, would take a tenth of the time of a page for preparing
-            # each call, follow redirects, keep cookies, and add what a .netrc says.
+            path = urllib3.util.parse_url(url).path or "/"
+            _query_filter.prefixes.add(_first_part(path))
+            # Without requests, whose preparation of each call takes a tenth of the time of a page: it finds proxy and
+            # certificates, once for each host.
             route = self._route(url)
             with route.pool.urlopen(
                 method,
@@ -107,7 +107,7 @@ class HttpSession:
         except (
             OSError,  # of requests too
             EOFError,
-            UnicodeError,
+            ValueError,  # a header that cannot be sent, whose text holds it
             zlib.error,
             urllib3.exceptions.HTTPError,
             http.client.HTTPException,
@@ -241,6 +241,8 @@ def _error_of(problem: BaseException, url: str) -> HotmartError:
             "and DNS (the sandbox's name is missing at times)",
             path=path,
         )
+    if "InvalidProxyURL" in names or "ProxyScheme" in names:
+        return HotmartConfigError("The address of the proxy is none: correct HTTP_PROXY and HTTPS_PROXY", path=path)
     if "ProxyError" in names:
         return HotmartTransportError(f"The proxy did not connect to {where}: check the proxy settings", path=path)
     if any(isinstance(cause, ssl.SSLError) for cause in causes) or "SSLError" in names:
@@ -256,6 +258,7 @@ def _error_of(problem: BaseException, url: str) -> HotmartError:
     if isinstance(problem, UnicodeError) or "InvalidURL" in names or "LocationParse" in names:
         return HotmartConfigError(f"{where} is no address: correct host of the connection", path=path)
     reason = "failed"
+    cut = (EOFError, zlib.error, http.client.HTTPException, urllib3.exceptions.ProtocolError)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         reason = "refused"
     elif any(isinstance(cause, ConnectionError) for cause in causes):
@@ -264,7 +267,7 @@ def _error_of(problem: BaseException, url: str) -> HotmartError:
         return HotmartTransportError(
             f"{where} timed out: run it again later, or raise timeout in the connection", path=path
         )
-    elif isinstance(problem, (EOFError, zlib.error, http.client.HTTPException, urllib3.exceptions.ProtocolError)):
+    elif isinstance(problem, cut) and "BadStatusLine" not in names:
         return HotmartTransportError(f"The answer of {where} was cut short: run it again", path=path)
     return HotmartTransportError(f"Connection to {where} {reason}: check the network and try again", path=path)
 

@@ -220,8 +220,9 @@ class SalesListing(Listing):
             self.facts["summary"] = self._summarize(query)
             if self._differing(self._sales):
                 # The sales may have moved since they were listed: both must be looked at now.
-                now = Listing(self._client, replace(query, select=(_CURRENCY,)), self._session).objects()
-                if differing := self._differing(Counter(at(record, _CURRENCY) for record in now)):
+                sales = Listing(self._client, replace(query, select=(_CURRENCY,)), self._session).objects()
+                by_currency = Counter(at(sale, _CURRENCY) for sale in sales)
+                if differing := self._differing(by_currency):
                     self._report(differing)
         for row in self.facts["summary"]:
             value = row.get("total_value", {})

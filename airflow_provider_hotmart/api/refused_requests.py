@@ -48,7 +48,7 @@ def explain_age(query: Query, error: HotmartInvalidRequestError) -> None:
     raise HotmartInvalidRequestError(
         f"Hotmart refuses {name}, probably for its age: give {iso(oldest)[:10]} ({MAX_AGE.days} days ago) or later "
         f"[{iso(window.start)}]",
-        **error.facts,
+        **error.details,
     ) from None
 
 
@@ -80,5 +80,5 @@ def read_refused(pagination: Pagination, query: Query, request: Request, error: 
         raise HotmartInvalidRequestError(
             f"Hotmart refuses {open_ends[0][0].start[1]} alone: filter by other dates "
             "(it shows none that goes on with an end)",
-            **error.facts,
+            **error.details,
         )

@@ -14,7 +14,6 @@ from msgspec import Raw
 
 from airflow_provider_hotmart.api.errors import unexpected_form
 from airflow_provider_hotmart.api.http_errors import not_json_error
-from airflow_provider_hotmart.api.json_text import encode
 
 #: Bytes that are looked through in one go, beside those up to the next comma.
 CHUNK_SIZE = 2**13
@@ -157,13 +156,17 @@ def _parse_unusual(body: bytes, path: str, rows_key: str) -> _Body:
     content = _decode_with_json(body, path)
     try:
         if rows_key == "[]":
-            return _Body([Raw(encode(row)) for row in msgspec.convert(content, list[Any])])
+            return _Body([_escaped(row) for row in msgspec.convert(content, list[Any])])
         page = msgspec.convert(content, dict[str, Any])
         rows = msgspec.convert(page.get(rows_key), list[Any] | None)
         info = msgspec.convert(page.get("page_info"), _PageInfo | None)
     except (msgspec.ValidationError, UnicodeError) as problem:
         raise unexpected_form(str(problem), path) from None
-    return _Body(None if rows is None else [Raw(encode(row)) for row in rows], info)
+    return _Body(None if rows is None else [_escaped(row) for row in rows], info)
+
+
+def _escaped(row: Any) -> Raw:
+    return Raw(json.dumps(row, separators=(",", ":")).encode())
 
 
 def _decode_with_json(body: bytes, path: str) -> Any:

@@ -82,7 +82,7 @@ class Retrier:
                 f"asks to wait {asked} after {self._waited:.0f} s of waiting, where the connection allows "
                 f"{self._policy.max_rate_limit_wait:.0f} s",
                 retry_after=error.retry_after,
-                **error.facts,
+                **error.details,
             )
         # Spreads the callers that were all told the same second.
         wait += self._jitter()

@@ -36,6 +36,8 @@ class HotmartHook(BaseHook):
     """
     Talks to Hotmart with the credential of an Airflow connection.
 
+    Methods that take dates also take ``timezone``, of those that name none; else the connection's counts.
+
     :param hotmart_conn_id: the connection, of type ``hotmart``: login is the Client ID, password the Client Secret.
     """
 
@@ -139,7 +141,7 @@ class HotmartHook(BaseHook):
         """
         return pseudonym(self._pseudonym_key("a pseudonym"), kind, value)
 
-    def query(self, endpoint: Endpoint, *, timezone: str | None = None, **filters: Any) -> Query:
+    def build_query(self, endpoint: Endpoint, *, timezone: str | None = None, **filters: Any) -> Query:
         """
         Read what is to be asked for.
 
@@ -232,6 +234,7 @@ class HotmartHook(BaseHook):
         commission_as: str | None = None,
         roles: Any = None,
         select: Any = None,
+        timezone: str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
         Yield the people in the account's sales: one record per person and sale.
@@ -241,8 +244,7 @@ class HotmartHook(BaseHook):
         :param transaction: one transaction code or several. Without dates, sales of any date are found.
         :param transaction_status: one or several of :class:`~airflow_provider_hotmart.api.enums.SaleStatus`, or
             ``"ALL"``. None means APPROVED and COMPLETE, or, with ``transaction``, whatever status the sale has.
-        :param sales_start_date: first moment: ISO 8601 text, ``datetime`` or ``date``; one without a zone is meant in
-            the connection's. None: 30 days before the end.
+        :param sales_start_date: first moment: ISO 8601 text, ``datetime`` or ``date``. None: 30 days before the end.
         :param sales_end_date: first moment that no longer counts. None: now.
         :param product_id: one product ID or several.
         :param buyer_email: the buyer's e-mail address.
@@ -252,6 +254,7 @@ class HotmartHook(BaseHook):
         :param commission_as: PRODUCER, COPRODUCER or AFFILIATE: the role of the account that asks, in the sales listed.
         :param roles: keep only people in these roles: BUYER, PRODUCER, COPRODUCER, AFFILIATE.
         :param select: dot paths of the fields to fetch, a list or comma-separated.
+        :param timezone: of dates that name none; None: the connection's.
         :return: dictionaries with ``transaction``, ``transaction_status`` (the status that was asked for when the
             record came; None when only ``transaction`` was given), ``product``, ``role`` and ``user``.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
@@ -270,6 +273,7 @@ class HotmartHook(BaseHook):
             commission_as=commission_as,
             roles=roles,
             select=select,
+            timezone=timezone,
         )
 
     def iter_product_offers(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -309,7 +313,7 @@ class HotmartHook(BaseHook):
         :param filters: those of :class:`.HotmartListSalesOperator`.
         :raises HotmartError: of the kind that tells what is wrong; what was yielded before is then incomplete.
         """
-        query = self.query(sales.SALES, **filters)
+        query = self.build_query(sales.SALES, **filters)
         return SalesListing(self._client, query, parse_include(include), parse_reconcile(reconcile)).objects()
 
     def iter_sales_commissions(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -430,7 +434,7 @@ class HotmartHook(BaseHook):
         return self._iterate(events.EVENT_TICKETS, **filters)
 
     def _iterate(self, endpoint: Endpoint, **filters: Any) -> Iterator[dict[str, Any]]:
-        return Listing(self._client, self.query(endpoint, **filters)).objects()
+        return Listing(self._client, self.build_query(endpoint, **filters)).objects()
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -67,9 +67,9 @@ class HotmartListOperator(StoppableTask, BaseOperator):
     _manifest: dict[str, Any] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make all that its endpoint can be asked for template fields of an operator that does not name them itself."""
+        """Make all that its endpoint can be asked for template fields of an operator for which nobody named them."""
         super().__init_subclass__(**kwargs)
-        if "endpoint" in vars(cls) and "template_fields" not in vars(cls):
+        if "endpoint" in vars(cls) and cls.template_fields is HotmartListOperator.template_fields:
             cls.template_fields = (*cls.endpoint.arguments, *HotmartListOperator.template_fields)
 
     def __init__(
@@ -121,7 +121,7 @@ class HotmartListOperator(StoppableTask, BaseOperator):
         with fail_without_retry():
             check_rendered(self, self._given)
             filters = {name: getattr(self, name) for name in self.endpoint.arguments}
-            query = self.hook.query(self.endpoint, timezone=self.timezone, **filters)
+            query = self.hook.build_query(self.endpoint, timezone=self.timezone, **filters)
             listing = self._make_listing(self.hook.get_conn(), query)
             file = open_destination(self)
             self._stop_when_killed(listing, file)

@@ -72,7 +72,8 @@ class RecordFile(ObjectFile):
         :raises StorageError: when the store refuses it, or the task was stopped.
         """
         with self.replacing() as raw:
-            writer = Writer(self, raw, columns)
+            with self.translated_errors(OSError):
+                writer = Writer(self, raw, columns)
             try:
                 yield writer
                 writer.finish()

@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow_provider_hotmart.api.flat import FlatColumn
 from airflow_provider_hotmart.api.lifecycle import TICKET_RANKS, ranks
+from airflow_provider_hotmart.storage.errors import StorageError
 from airflow_provider_hotmart.transfers.dialects import find_dialect
 from airflow_provider_hotmart.transfers.dialects.base import Dialect
 from airflow_provider_hotmart.transfers.manifest import FileManifest, LoadError, Window
@@ -108,11 +109,11 @@ class TableLoad:
         """
         with closing(connection):
             dialect = self._dialect = find_dialect(connection)
-            problem: LoadError | None
+            problem: LoadError | StorageError | None
             try:
                 return self._run(dialect)
-            except LoadError as error:
-                problem = LoadError(str(error), permanent=error.permanent)
+            except (LoadError, StorageError) as error:
+                problem = type(error)(str(error), permanent=error.permanent)
             except Exception as error:
                 problem = dialect.translate(error, self._all_names)
                 if problem is None:

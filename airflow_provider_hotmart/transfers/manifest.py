@@ -128,10 +128,10 @@ def _parse(value: Any) -> FileManifest:
     if not value.get("columns"):
         raise LoadError(f"the records are nested as Hotmart sends them: list them with flat=True [{uri!r}]")
     try:
-        manifest = msgspec.convert(value, FileManifest)
+        manifest = msgspec.convert(value, FileManifest, strict=False)
     except msgspec.ValidationError as problem:
         raise LoadError(
-            f"manifest is not complete: give the output of a listing task as it is [{uri!r}: {problem}]"
+            f"manifest is not what a listing task returns: give its output as it is [{uri!r}: {problem}]"
         ) from None
     _check(manifest)
     return manifest

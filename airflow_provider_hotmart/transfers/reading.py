@@ -104,7 +104,7 @@ class FileReader:
             return
         kind = _Csv if self._manifest.format == "csv" else _JsonLines
         with gzip.GzipFile(fileobj=file, mode="rb") if self._manifest.compression else nullcontext(file) as unpacked:
-            yield kind(cast("IO[bytes]", unpacked), self._manifest.columns)
+            yield kind(cast("IO[bytes]", unpacked), self._manifest.columns, self._check_stopped)
 
 
 class _Hashed:
@@ -128,9 +128,11 @@ class Reader:
 
     :param file: the file.
     :param columns: of its rows.
+    :param check_stopped: raises when the task was stopped; for each batch of rows.
     """
 
-    def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn]) -> None:
+    def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn], check_stopped: Callable[[], None]) -> None:
+        self.check_stopped = check_stopped
         self._file = file
         self._names = [column.name for column in columns]
         self._texts = [_TEXTS.get(column.type) for column in columns]
@@ -143,6 +145,7 @@ class Reader:
         """Read rows as CSV without heading, in pieces; an empty text is quoted, and no value is not."""
         rows = self.rows()
         while batch := list(islice(rows, BATCH_SIZE)):
+            self.check_stopped()
             lines = [",".join(["" if value is None else quoted(value) for value in row]) for row in batch]
             yield ("\n".join(lines) + "\n").encode()
 
@@ -197,8 +200,8 @@ _JSON_TYPES: dict[str, Any] = {
 
 
 class _JsonLines(Reader):
-    def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn]) -> None:
-        super().__init__(file, columns)
+    def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn], check_stopped: Callable[[], None]) -> None:
+        super().__init__(file, columns, check_stopped)
         row = msgspec.defstruct(
             "Row",
             [(f"c{i}", _JSON_TYPES.get(column.type, str | None), None) for i, column in enumerate(columns)],
@@ -227,19 +230,17 @@ class _JsonLines(Reader):
 
 class _Parquet(Reader):
     def __init__(self, file: IO[bytes], columns: Sequence[FlatColumn], check_stopped: Callable[[], None]) -> None:
-        super().__init__(file, columns)
+        super().__init__(file, columns, check_stopped)
         from pyarrow import parquet
 
         # Otherwise it keeps all that it has read of the file until it is closed, and reads whole row groups.
         self._parquet = parquet.ParquetFile(file, pre_buffer=False, buffer_size=COLUMN_CHUNK_SIZE)
-        self._check_stopped = check_stopped
         if self._parquet.schema_arrow.names != self._names:
             raise ValueError("other columns")
 
     def rows(self) -> Iterator[Row]:
         """Read rows."""
         for batch in self._parquet.iter_batches(BATCH_SIZE, use_threads=False):
-            self._check_stopped()
             columns: Iterable[Any] = [
                 values if text is None else [None if value is None else text(value) for value in values]
                 for values, text in zip((one.to_pylist() for one in batch.columns), self._texts, strict=True)

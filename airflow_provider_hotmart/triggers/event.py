@@ -88,7 +88,7 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
     :param webhook_grace: seconds for which a sale is held back that a webhook may yet tell of, where the receiver of
         webhooks writes into the same ``ledger``.
     :param hotmart_conn_id: the connection of type ``hotmart``.
-    :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero.
+    :raises HotmartInvalidRequestError: when ``poll_interval`` is no number above zero, or ``lookback`` none.
     """
 
     transaction: Any = None
@@ -125,7 +125,12 @@ class HotmartSalesParticipantsEventTrigger(BaseEventTrigger):
             setattr(self, name, canonical(name, getattr(self, name)))
         self.since = self.since if self.since is None else str(self.since)
         self.ledger = self.ledger if self.ledger is None else str(self.ledger)
-        self._lookback = self.lookback if isinstance(self.lookback, timedelta) else timedelta(seconds=self.lookback)
+        try:
+            self._lookback = self.lookback if isinstance(self.lookback, timedelta) else timedelta(seconds=self.lookback)
+        except (TypeError, ValueError, OverflowError):
+            raise HotmartInvalidRequestError(
+                f"lookback is {self.lookback!r}, expected a timedelta or seconds"
+            ) from None
         self.lookback = self._lookback.total_seconds()
 
         self._memory: WatcherMemory | None = None

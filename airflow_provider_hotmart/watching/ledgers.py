@@ -256,7 +256,7 @@ class FileLedger(Ledger):
         path = self._file.path
         try:
             kind = msgspec.json.decode(raw, type=_Kind)
-        except msgspec.DecodeError:
+        except ValueError:  # msgspec's too
             kind = _Kind()
         if kind.format != FORMAT:
             raise StorageError(
@@ -269,7 +269,7 @@ class FileLedger(Ledger):
             )
         try:
             return msgspec.json.decode(raw, type=_Content)
-        except msgspec.DecodeError:
+        except ValueError:
             raise StorageError(
                 "ledger is damaged: restore it, or delete it to start anew, which reports everything in the look-back "
                 f"again [{path!r}]"

@@ -44,7 +44,7 @@ class Snapshot:
         for one in watch.participants(listing):
             product = plain(one.record, "product")
             product_id = product.get("id") if isinstance(product, dict) else None
-            people[one.digest] = ((one.transaction, product_id, one.status), one.role)
+            people[one.digest] = ((one.transaction, product_id, one.status), str(one.role))
         return cls(watch, window, people)
 
     def news(self, known: Iterable[Iterable[int]], announced: Collection[int] = ()) -> News:

@@ -498,6 +498,12 @@ def test_an_interval_that_is_none_is_refused_where_the_dag_is_written(interval: 
         HotmartSalesParticipantsEventTrigger(poll_interval=interval)
 
 
+@pytest.mark.parametrize("lookback", ["7 days", None, float("nan"), 1e20], ids=str)
+def test_a_look_back_that_is_none_is_refused_there_too(lookback: Any) -> None:
+    with pytest.raises(HotmartInvalidRequestError, match=r"lookback is .*, expected a timedelta or seconds"):
+        HotmartSalesParticipantsEventTrigger(lookback=lookback)
+
+
 @pytest.mark.skipif(not HAS_SUPERVISOR, reason="before Airflow 3, nothing shares a poll")
 def test_the_key_of_a_shared_poll_which_airflow_logs_names_no_buyer() -> None:
     key = watcher(buyer_email="maria@example.com").shared_stream_key()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -169,6 +170,27 @@ def test_a_load_that_is_stopped_leaves_the_table_as_it_was(loader: Loader, datab
     thread.join()
     assert not caught.value.permanent
     assert len(loader.statuses()) == 1
+
+
+def test_a_load_that_is_stopped_sends_no_further_rows_where_the_database_lets_nobody_interrupt_it(
+    loader: Loader,
+) -> None:
+    load = make_load(loader.file(*map(row, range(20_000))))
+    sent: list[int] = []
+
+    class Cursor(sqlite3.Cursor):
+        def executemany(self, statement: str, rows: Any) -> Any:
+            sent.append(len(rows))
+            load.stop()  # nothing runs, so nothing is interrupted
+            return super().executemany(statement, rows)
+
+    class Connection(sqlite3.Connection):
+        def cursor(self, factory: Any = Cursor) -> Any:
+            return super().cursor(factory)
+
+    with pytest.raises(LoadError, match="The task was stopped"):
+        load.run(sqlite3.connect(":memory:", factory=Connection))
+    assert sent == [1000]
 
 
 def test_a_load_that_waits_for_another_one_says_so_and_can_be_stopped(

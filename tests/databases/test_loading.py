@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import traceback
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_hotmart.storage import StorageError
 from airflow_provider_hotmart.transfers.loading import Loaded
 from airflow_provider_hotmart.transfers.manifest import LoadError
 from tests.databases.servers import Database
@@ -368,12 +371,37 @@ def test_no_error_shows_a_value_of_a_row(loader: Loader, database: Database) -> 
     assert failed >= 6
 
 
+def test_nor_does_one_of_a_store_that_breaks_while_a_load_that_failed_is_checked(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "maria.secret"
+    rows = [row(number, product_id=secret, user_name="x" * 1000) for number in range(3000)]
+    manifest = loader.file(*rows, columns={**COLUMNS, "product_id": "string"})
+    manifest["columns"] = [{"name": name, "type": kind} for name, kind in COLUMNS.items()]
+    open_path = Path.open
+
+    class Breaking(io.FileIO):
+        def read(self, size: int = -1) -> bytes:
+            if self.tell() > 2 * size:
+                raise ConnectionResetError("the share is gone")
+            return super().read(size)
+
+    def open_breaking(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        return Breaking(path) if str(path) == manifest["uri"] else open_path(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", open_breaking)
+    with pytest.raises(StorageError, match="the share is gone") as caught:
+        loader.load(manifest)
+    assert secret not in "".join(traceback.format_exception(caught.value))
+    assert not caught.value.permanent
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"columns": None}, "list them with flat=True"),
         ({"uri": None}, "the manifest"),
-        ({"sha256": None, "records": "many"}, "is not complete"),
+        ({"sha256": None, "records": "many"}, "is not what a listing task returns: give its output as it is"),
         ({"format": "xml"}, "does not know: .*: xml\\]"),
         ({"primary_key": ["nobody"]}, "does not know: .*: nobody\\]"),
         ({"listed_from": "2025-03-02T06:00:00"}, r"with a timezone component - at `\$\.listed_from`"),
@@ -392,6 +420,7 @@ def test_the_text_that_a_template_makes_of_a_manifest_is_one(loader: Loader) -> 
     manifest = loader.file(row(1))
     assert loader.load(json.dumps(manifest)).rows == 1
     assert loader.load(str([manifest])).rows == 1
+    assert loader.load({**manifest, "records": str(manifest["records"])}).rows == 1
     with pytest.raises(LoadError, match="is a text that is no JSON"):
         loader.load("{{ not rendered }}")
     with pytest.raises(LoadError, match="empty list"):

@@ -19,6 +19,7 @@ from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.hooks import hotmart as hooks
 from airflow_provider_hotmart.hooks.hotmart import HotmartHook
 from airflow_provider_hotmart.operators.base import HotmartListOperator
+from airflow_provider_hotmart.operators.sales import HotmartListSalesOperator
 
 #: Lines of code of one endpoint: its row, its operator and its method, without docstrings and comments.
 MAX_LINES = 80
@@ -57,6 +58,18 @@ def test_every_argument_of_the_endpoint_is_a_template_field_and_a_keyword(operat
         name for name in keywords if name in own
     ]
     assert set(own) <= set(keywords)
+
+
+def test_a_subclass_keeps_the_template_fields_of_its_operator_and_may_name_its_own() -> None:
+    class Mine(HotmartListSalesOperator):
+        endpoint = HotmartListSalesOperator.endpoint
+
+    class Own(HotmartListOperator):
+        endpoint = HotmartListSalesOperator.endpoint
+        template_fields = ("select",)
+
+    assert Mine.template_fields == HotmartListSalesOperator.template_fields
+    assert Own.template_fields == ("select",)
 
 
 @every_operator

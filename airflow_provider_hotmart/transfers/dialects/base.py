@@ -140,6 +140,7 @@ class Dialect:
                     for i, parse in parsers:
                         if (value := row[i]) is not None:
                             row[i] = parse(value)
+                reader.check_stopped()
                 cursor.executemany(statement, batch)
                 count += len(batch)
         return count

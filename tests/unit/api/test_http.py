@@ -234,6 +234,12 @@ class TestFailures:
         with answered(Answer(200, BODY), silence=0.4) as url:
             assert get(session, url).body == BODY
 
+    def test_a_header_that_cannot_be_sent_does_not_show(self, session: HttpSession) -> None:
+        with answered(Answer(200, BODY)) as url, pytest.raises(HotmartTransportError) as caught:
+            session.send("GET", url + PATH, "Bearer s3cret\nX: 1", 20.0)
+        assert "s3cret" not in str(caught.value)
+        assert caught.value.__cause__ is caught.value.__context__ is None
+
     def test_silence_in_the_middle_of_a_body_times_out_too(self, session: HttpSession) -> None:
         with closing(RawServer(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", then="silence")) as server:
             assert "timed out" in str(failure(session, server.url, timeout=0.2))
@@ -302,6 +308,17 @@ class TestProxy:
             monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
             error = failure(session, "http://hotmart.invalid")
         assert "The proxy did not connect to hotmart.invalid:80: check the proxy settings" in str(error)
+
+    @pytest.mark.parametrize("address", ["http:///proxy", "http://", "ftp://proxy.example.com:1"])
+    def test_an_address_that_is_none_of_a_proxy_is_a_matter_of_settings(
+        self, session: HttpSession, monkeypatch: pytest.MonkeyPatch, address: str
+    ) -> None:
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("https_proxy", address)
+        error = failure(session, "https://hotmart.invalid")
+        assert type(error) is HotmartConfigError
+        assert "correct HTTP_PROXY and HTTPS_PROXY" in str(error)
 
 
 class TestAbort:

@@ -446,6 +446,7 @@ NOT_LEDGERS = {
     "a list": b"[]",
     "other JSON": b'{"version": 1}',
     "null": b"null",
+    "of another encoding": '{"format": "ledger de março"}'.encode("latin-1"),
 }
 DAMAGED = {
     "no entries": {},
@@ -481,6 +482,14 @@ def test_a_damaged_ledger_says_what_to_do(tmp_path: Path, content: dict[str, Any
     with pytest.raises(StorageError, match="is damaged: restore it, or delete it to start anew") as caught:
         known(path)
     assert caught.value.permanent
+
+
+def test_a_ledger_with_bytes_that_are_no_text_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.json"
+    report(path, "run-1", 1)
+    path.write_bytes(path.read_bytes().replace(b"run-1", b"run-\xff"))
+    with pytest.raises(StorageError, match="is damaged: restore it, or delete it to start anew"):
+        known(path)
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
