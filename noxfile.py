@@ -1,8 +1,8 @@
 """
 The versions that this package is proven on, in one place.
 
-``make matrix`` runs them all; ``make matrix-ends`` the oldest Airflow, and on the newest, where ``make test`` has run
-everything from the checkout, the quick tests that run Airflow itself.
+``make matrix`` runs them all; ``make matrix-ends`` what runs with Airflow on the oldest, and on the newest, where
+``make test`` has run everything from the checkout, whether the wheel is one.
 
 Each cell installs the built wheel, never the checkout, in a new environment with the pinned versions of
 ``constraints/airflow-<line>.txt``, checks that the Airflow asked for is the one installed, and runs the tests against
