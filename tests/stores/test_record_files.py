@@ -195,7 +195,7 @@ def test_a_task_that_is_stopped_during_its_upload_leaves_nothing(
             found = {one: lines for one, lines in found.items() if lines != MEGABYTE}
         assert found in ({"before.jsonl": LINES}, {})
         assert size == 1 or found, "what was there before is gone"
-        check_taken_back(remote, size)
+        check_taken_back(remote, LARGE)  # a store may have begun what it got half of, small as it is
 
 
 @pytest.mark.parametrize(("size", "uploads"), [(1, 1), (LARGE, 1), (LARGE, 4)], ids=["small", "first", "last"])
