@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import socket
 import ssl
 import zlib
@@ -17,7 +16,6 @@ from requests.adapters import HTTPAdapter
 
 from airflow_provider_hotmart import __version__
 from airflow_provider_hotmart.api.config import is_loopback
-from airflow_provider_hotmart.api.endpoints import ENDPOINTS
 from airflow_provider_hotmart.api.errors import (
     HotmartConfigError,
     HotmartError,
@@ -25,6 +23,7 @@ from airflow_provider_hotmart.api.errors import (
     HotmartTransportError,
     HotmartUnknownHostError,
 )
+from airflow_provider_hotmart.api.query_logs import hide_queries_from_debug_logs, hide_queries_of
 
 #: Seconds to wait for a connection; Hotmart takes its time to answer, never to connect.
 CONNECT_TIMEOUT = 15.0
@@ -87,7 +86,7 @@ class HttpSession:
             body = urlencode(form)
         try:
             path = urllib3.util.parse_url(url).path or "/"
-            _query_filter.prefixes.add(_first_part(path))
+            hide_queries_of(path)
             # Without requests, whose preparation of each call takes a tenth of the time of a page: it finds proxy and
             # certificates, once for each host.
             route = self._route(url)
@@ -148,12 +147,6 @@ class _Route(NamedTuple):
 
     pool: Any
     by_proxy: bool
-
-
-def hide_queries_from_debug_logs() -> None:
-    """Make urllib3 log requests to Hotmart without their query. Doing it again changes nothing."""
-    logging.getLogger("urllib3.connectionpool").addFilter(_query_filter)
-    logging.getLogger("urllib3.util.retry").addFilter(_query_filter)
 
 
 class _AbortableAdapter(HTTPAdapter):
@@ -283,31 +276,3 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
         seen.add(id(one))
         yield one
         todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-
-
-class _QueryFilter(logging.Filter):
-    """
-    Cuts the query off the request lines that urllib3 logs at level DEBUG.
-
-    A filter on a buyer's e-mail address is part of the query.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        #: First parts of paths that Hotmart is asked for.
-        self.prefixes = {_first_part(endpoint.path) for endpoint in ENDPOINTS.values()}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                arg.partition("?")[0] if isinstance(arg, str) and any(one in arg for one in self.prefixes) else arg
-                for arg in record.args
-            )
-        return True
-
-
-def _first_part(path: str) -> str:
-    return "/" + path.split("/")[1]
-
-
-_query_filter = _QueryFilter()

@@ -24,7 +24,8 @@ from airflow_provider_hotmart.api.errors import (
     HotmartTransportError,
     HotmartUnknownHostError,
 )
-from airflow_provider_hotmart.api.http import HttpSession, Response, hide_queries_from_debug_logs
+from airflow_provider_hotmart.api.http import HttpSession, Response
+from airflow_provider_hotmart.api.query_logs import hide_queries_from_debug_logs
 from airflow_provider_hotmart.emulator import Fault, Quirks
 from airflow_provider_hotmart.emulator.service.answers import Answer
 from airflow_provider_hotmart.emulator.service.faults import Delivery
