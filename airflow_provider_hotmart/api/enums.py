@@ -115,6 +115,40 @@ class PaymentType(StrEnum):
     BALANCE_HOTMART = "BALANCE_HOTMART"
 
 
+class OfferPaymentMode(StrEnum):
+    """
+    How an offer is paid.
+
+    Source: https://developers.hotmart.com/docs/en/v1/product/product-offers/.
+    """
+
+    UNIQUE_PAYMENT = "UNIQUE_PAYMENT"
+    SUBSCRIPTION = "SUBSCRIPTION"
+    MULTIPLE_PAYMENTS = "MULTIPLE_PAYMENTS"
+    PAY_IN_FULL = "PAY_IN_FULL"
+    NOT_DEFINED = "NOT_DEFINED"
+    INVOICE = "INVOICE"
+    SMART_INSTALLMENT = "SMART_INSTALLMENT"
+    BILLET_INSTALLMENT = "BILLET_INSTALLMENT"
+    FINANCED_BILLET = "FINANCED_BILLET"
+
+
+class PlanPeriodicity(StrEnum):
+    """
+    How often a plan is charged.
+
+    Source: https://developers.hotmart.com/docs/en/v1/product/product-plans/.
+    """
+
+    SINGLE_INSTALLMENT = "SINGLE_INSTALLMENT"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+    BIMONTHLY = "BIMONTHLY"
+    QUARTERLY = "QUARTERLY"
+    BIANNUAL = "BIANNUAL"
+    ANNUAL = "ANNUAL"
+
+
 class SubscriptionStatus(StrEnum):
     """
     Status of a subscription.

@@ -87,8 +87,8 @@ class HttpSession:
         try:
             path = urllib3.util.parse_url(url).path or "/"
             hide_queries_of(path)
-            # Without requests, whose preparation of each call takes a tenth of the time of a page: it finds proxy and
-            # certificates, once for each host.
+            # Not sent by requests, whose preparation of each call takes a tenth of the time of a page; it only finds
+            # proxy and certificates, once for each host.
             route = self._route(url)
             with route.pool.urlopen(
                 method,
@@ -131,7 +131,7 @@ class HttpSession:
             proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else {}
             settings = requests.Session().merge_environment_settings(url, proxies, True, None, None)
             pool = self._adapter.get_connection_with_tls_context(request, settings["verify"], settings["proxies"])
-            self._adapter.cert_verify(pool, url, settings["verify"], None)  # type: ignore[no-untyped-call]
+            self._adapter.cert_verify(pool, url, settings["verify"], None)  # type: ignore[no-untyped-call]  # has no types
             by_proxy = self._adapter.request_url(request, settings["proxies"]) != request.path_url
             self._routes[host] = _Route(pool, by_proxy)
         return self._routes[host]
@@ -235,7 +235,9 @@ def _error_of(problem: BaseException, url: str) -> HotmartError:
             path=path,
         )
     if "InvalidProxyURL" in names or "ProxyScheme" in names:
-        return HotmartConfigError("The address of the proxy is none: correct HTTP_PROXY and HTTPS_PROXY", path=path)
+        return HotmartConfigError(
+            "The address of the proxy cannot be used: correct HTTP_PROXY or HTTPS_PROXY", path=path
+        )
     if "ProxyError" in names:
         return HotmartTransportError(f"The proxy did not connect to {where}: check the proxy settings", path=path)
     if any(isinstance(cause, ssl.SSLError) for cause in causes) or "SSLError" in names:

@@ -21,7 +21,7 @@ from airflow_provider_hotmart.transfers import dialects, loading
 from airflow_provider_hotmart.transfers.loading import TableLoad
 from airflow_provider_hotmart.transfers.manifest import LoadError, parse_manifests
 from tests.databases.servers import Database
-from tests.databases.support import COLUMNS, Loader, another_transaction, row
+from tests.databases.support import COLUMNS, Loader, another_transaction, row, write
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Loads a manifest in a process of its own, and kills it where it is told to, as a power cut would.
@@ -173,9 +173,9 @@ def test_a_load_that_is_stopped_leaves_the_table_as_it_was(loader: Loader, datab
 
 
 def test_a_load_that_is_stopped_sends_no_further_rows_where_the_database_lets_nobody_interrupt_it(
-    loader: Loader,
+    tmp_path: Path,
 ) -> None:
-    load = make_load(loader.file(*map(row, range(20_000))))
+    load = make_load(write(tmp_path / "file.csv", [*map(row, range(20_000))]))
     sent: list[int] = []
 
     class Cursor(sqlite3.Cursor):

@@ -5,47 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from airflow_provider_hotmart.api.enums import ProductFormat, ProductStatus
+from airflow_provider_hotmart.api.enums import OfferPaymentMode, PlanPeriodicity, ProductFormat, ProductStatus
 from airflow_provider_hotmart.emulator.account.lives import DAY
 from airflow_provider_hotmart.emulator.account.people import make_ucode
-
-
-class OfferPaymentMode(StrEnum):
-    """
-    How an offer is paid.
-
-    Source: https://developers.hotmart.com/docs/en/v1/product/product-offers/.
-    """
-
-    UNIQUE_PAYMENT = "UNIQUE_PAYMENT"
-    SUBSCRIPTION = "SUBSCRIPTION"
-    MULTIPLE_PAYMENTS = "MULTIPLE_PAYMENTS"
-    PAY_IN_FULL = "PAY_IN_FULL"
-    NOT_DEFINED = "NOT_DEFINED"
-    INVOICE = "INVOICE"
-    SMART_INSTALLMENT = "SMART_INSTALLMENT"
-    BILLET_INSTALLMENT = "BILLET_INSTALLMENT"
-    FINANCED_BILLET = "FINANCED_BILLET"
-
-
-class PlanPeriodicity(StrEnum):
-    """
-    How often a plan is charged.
-
-    Source: https://developers.hotmart.com/docs/en/v1/product/product-plans/.
-    """
-
-    SINGLE_INSTALLMENT = "SINGLE_INSTALLMENT"
-    WEEKLY = "WEEKLY"
-    MONTHLY = "MONTHLY"
-    BIMONTHLY = "BIMONTHLY"
-    QUARTERLY = "QUARTERLY"
-    BIANNUAL = "BIANNUAL"
-    ANNUAL = "ANNUAL"
-
 
 _SUBJECTS = (
     "Violão", "Confeitaria", "Inglês para Viagens", "Finanças sem Pânico", "Fotografia", "Meditação",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_hotmart.api.enums import ProductStatus
-from airflow_provider_hotmart.emulator.account.catalog import Catalog, OfferPaymentMode
+from airflow_provider_hotmart.api.enums import OfferPaymentMode, ProductStatus
+from airflow_provider_hotmart.emulator.account.catalog import Catalog
 from airflow_provider_hotmart.emulator.account.money import value
 from airflow_provider_hotmart.emulator.account.rows import ms
 

@@ -8,12 +8,12 @@ from typing import Any
 from airflow_provider_hotmart.api.enums import (
     BillingType,
     PaymentType,
+    PlanPeriodicity,
     RecurrencyStatus,
     SaleStatus,
     SubscriptionPurchaseStatus,
     SubscriptionStatus,
 )
-from airflow_provider_hotmart.emulator.account.catalog import PlanPeriodicity
 from airflow_provider_hotmart.emulator.account.lives import DAY
 from airflow_provider_hotmart.emulator.account.money import Money, amount, convert, rate, value
 from airflow_provider_hotmart.emulator.account.rows import ms, picked, shown_status

@@ -311,7 +311,7 @@ class TestProxy:
         assert "The proxy did not connect to hotmart.invalid:80: check the proxy settings" in str(error)
 
     @pytest.mark.parametrize("address", ["http:///proxy", "http://", "ftp://proxy.example.com:1"])
-    def test_an_address_that_is_none_of_a_proxy_is_a_matter_of_settings(
+    def test_a_proxy_whose_address_cannot_be_used_is_a_matter_of_settings(
         self, session: HttpSession, monkeypatch: pytest.MonkeyPatch, address: str
     ) -> None:
         for name in ("no_proxy", "NO_PROXY"):
@@ -319,7 +319,7 @@ class TestProxy:
         monkeypatch.setenv("https_proxy", address)
         error = failure(session, "https://hotmart.invalid")
         assert type(error) is HotmartConfigError
-        assert "correct HTTP_PROXY and HTTPS_PROXY" in str(error)
+        assert "correct HTTP_PROXY or HTTPS_PROXY" in str(error)
 
 
 class TestAbort:
